@@ -1,0 +1,183 @@
+"""The directory: platforms, parties and agreements as one immutable snapshot with a revision, swapped whole.
+
+Everything that decides who gets what reads a `Directory` and nothing else, so decisions are functions of values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from connectors.authorization import Form
+from connectors.values import InterfaceRole, PartyId, Role
+
+
+class Status(StrEnum):
+    """ConnectionStatus of HubClientInfo (OCPI 2.2.1, 15.4.1), of a platform and so of its parties."""
+
+    PLANNED = "PLANNED"
+    CONNECTED = "CONNECTED"
+    OFFLINE = "OFFLINE"
+    SUSPENDED = "SUSPENDED"
+
+
+class Validate(StrEnum):
+    """Whether fatal findings refuse a push: by its kind (default), always, or never."""
+
+    DEFAULT = "default"
+    REFUSE = "refuse"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One entry of a platform's version details, its URL as advertised."""
+
+    identifier: str
+    role: InterfaceRole
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """country_code + party_id + role, hosted by a platform."""
+
+    id: PartyId
+    role: Role
+    name: str = ""
+    suspended: bool = False
+    removed: bool = False
+
+
+class Kind(StrEnum):
+    """What a credential that the hub issued is for: INVITATION (OCPI's TOKEN_A) or ACCESS (TOKEN_B or TOKEN_C)."""
+
+    INVITATION = "invitation"
+    ACCESS = "access"
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A credential that the hub issued, known by its SHA-256 only. `expires` is UTC ms, None: never."""
+
+    digest: bytes = field(repr=False)
+    kind: Kind
+    created: int
+    expires: int | None = None
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformSettings:
+    """What an operator set for one platform. `form` overrides how the Authorization header is written."""
+
+    validate: Validate = Validate.DEFAULT
+    form: Form | None = None
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """One OCPI connection: a credential each way, a versions URL, its endpoints, its negotiated version.
+
+    `invited` are the parties that its invitation may register; `parties` those that it did. `presents` is the
+    credential that the hub sends to it, encrypted (see hub/keys). `form` is how this platform writes its own
+    Authorization header, and so how the hub writes towards it. `origins` are those known from registration.
+    `revision` counts the changes of this record. Times are UTC ms.
+    """
+
+    id: str
+    status: Status = Status.PLANNED
+    invited: tuple[tuple[PartyId, Role], ...] = ()
+    parties: tuple[Party, ...] = ()
+    versions_url: str = ""
+    version: str = ""
+    endpoints: tuple[Endpoint, ...] = ()
+    origins: tuple[str, ...] = ()
+    presents: bytes | None = field(default=None, repr=False)
+    form: Form = Form.BASE64
+    issued: tuple[Issued, ...] = ()
+    settings: PlatformSettings = PlatformSettings()
+    removed: bool = False
+    created: int = 0
+    updated: int = 0
+    revision: int = 0
+
+    def endpoint(self, module: str, interface: InterfaceRole) -> Endpoint | None:
+        for endpoint in self.endpoints:
+            if endpoint.role is interface and endpoint.identifier == module:
+                return endpoint
+        return None
+
+    @property
+    def known_origins(self) -> tuple[str, ...]:
+        return self.origins + self.settings.origins
+
+    @property
+    def registered(self) -> bool:
+        return bool(self.version) and not self.removed
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A party and the platform that hosts it."""
+
+    platform: Platform
+    party: Party
+
+
+class Agreements(Protocol):
+    """Who may deal with whom, about what."""
+
+    def allows(self, one: PartyId, other: PartyId, module: str) -> bool: ...
+
+
+class Open:
+    """The agreement of a hub without rules: everybody with everybody about everything."""
+
+    def allows(self, one: PartyId, other: PartyId, module: str) -> bool:
+        del one, other, module
+        return True
+
+
+class Directory:
+    """The snapshot. Build a new one for every change; look-ups are dictionary reads."""
+
+    def __init__(
+        self,
+        platforms: Iterable[Platform],
+        *,
+        hub: PartyId,
+        revision: int = 0,
+        agreements: Agreements | None = None,
+    ) -> None:
+        self.hub = hub
+        self.revision = revision
+        self.agreements: Agreements = agreements or Open()
+        self.platforms: dict[str, Platform] = {platform.id: platform for platform in platforms}
+        self._by_digest: dict[bytes, tuple[Platform, Issued]] = {}
+        self._by_party: dict[PartyId, list[Hosted]] = {}
+        for platform in self.platforms.values():
+            if platform.removed:
+                continue
+            for issued in platform.issued:
+                self._by_digest[issued.digest] = (platform, issued)
+            for party in platform.parties:
+                if not party.removed:
+                    self._by_party.setdefault(party.id, []).append(Hosted(platform, party))
+        self._recipients: dict[tuple[str, Role, str], tuple[Hosted, ...]] = {}
+
+    def credential(self, digest: bytes) -> tuple[Platform, Issued] | None:
+        """The platform that presents this credential, by its SHA-256; expiry is the caller's to judge."""
+        return self._by_digest.get(digest)
+
+    def hosted(self, party: PartyId) -> tuple[Hosted, ...]:
+        """Every role that this party has, with its platform; empty when the hub does not know it."""
+        return tuple(self._by_party.get(party, ()))
+
+    def everyone(self) -> Iterable[Hosted]:
+        """Every party known, in a stable order."""
+        for party in sorted(self._by_party):
+            yield from self._by_party[party]

@@ -1,0 +1,148 @@
+"""An event: an accepted push as it stands on the log, and its CloudEvents envelope (CloudEvents 1.0, Kafka binding).
+
+The envelope is the same whatever version and URL grammar the push came by; the payload is the sender's own bytes.
+Readers accept the envelopes of this and the previous release: fields are added, never changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import orjson
+
+from connectors.values import PartyId, Role
+from routing.log.port import Headers, ReplyTo
+
+TYPE = "org.ocpi-hub.push.v1"
+_TYPE = TYPE.encode()
+_JSON = b"application/json"
+
+
+class Operation(StrEnum):
+    PUT = "PUT"
+    PATCH = "PATCH"
+    POST = "POST"
+    DELETE = "DELETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One accepted push.
+
+    `path` is what stood after the receiver's endpoint URL, decoded segment by segment; for objects of three levels
+    (locations) it tells the level. `object_id` is the top-level object's id as the sender wrote it, `variant` what
+    else tells two objects apart (a token's type), else empty. `audience` is the one recipient of a directed push,
+    None for a broadcast. `expires` is the moment until which the edge waits for the log; `deadline`, of a directed
+    push, until when its caller waits (both UTC ms). `findings` is how many were noted.
+    """
+
+    id: str
+    module: str
+    owner: PartyId
+    object_id: str
+    operation: Operation
+    path: tuple[str, ...]
+    query: str
+    audience: PartyId | None
+    sender: PartyId
+    sender_role: Role
+    platform: str
+    accepted: int
+    expires: int
+    request_id: str
+    correlation_id: str
+    revision: int
+    payload: bytes
+    variant: str = ""
+    version: str = "2.2.1"
+    deadline: int | None = None
+    reply_to: ReplyTo | None = None
+    appends: bool = False
+    findings: int = 0
+
+    @property
+    def key(self) -> bytes:
+        """`CC*PID/module/ID`, upper case: all that concerns one object keeps its order."""
+        return f"{self.owner.country_code}*{self.owner.party_id}/{self.module}/{self.object_id.upper()}".encode()
+
+    @property
+    def topic(self) -> str:
+        return f"ocpi.{self.module}"
+
+
+class Poison(ValueError):
+    """A record that is no event this release can read; it is set aside, never retried."""
+
+
+def encode(event: Event) -> Headers:
+    """The record headers of an event: CloudEvents attributes, and one extension that carries the hub's own."""
+    hub = {
+        "owner": event.owner,
+        "module": event.module,
+        "object": event.object_id,
+        "variant": event.variant,
+        "op": event.operation,
+        "path": event.path,
+        "query": event.query,
+        "to": event.audience,
+        "from": event.sender,
+        "role": event.sender_role,
+        "platform": event.platform,
+        "accepted": event.accepted,
+        "expires": event.expires,
+        "deadline": event.deadline,
+        "reply": [event.reply_to.edge, event.reply_to.partition] if event.reply_to else None,
+        "request": event.request_id,
+        "correlation": event.correlation_id,
+        "revision": event.revision,
+        "version": event.version,
+        "appends": event.appends,
+        "findings": event.findings,
+    }
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event.id.encode()),
+        ("ce_source", b"/ocpi-hub"),
+        ("ce_type", _TYPE),
+        ("content-type", _JSON),
+        ("ce_ocpihub", orjson.dumps(hub)),
+    )
+
+
+def decode(headers: Headers, value: bytes) -> Event:
+    """The event of a record; raises Poison with the reason."""
+    fields = dict(headers)
+    if fields.get("ce_type") != _TYPE:
+        raise Poison(f"type {fields.get('ce_type')!r} is not {TYPE}")
+    try:
+        hub = orjson.loads(fields["ce_ocpihub"])
+        reply = hub["reply"]
+        to = hub["to"]
+        return Event(
+            id=fields["ce_id"].decode(),
+            module=hub["module"],
+            owner=PartyId(*hub["owner"]),
+            object_id=hub["object"],
+            variant=hub["variant"],
+            operation=Operation(hub["op"]),
+            path=tuple(hub["path"]),
+            query=hub["query"],
+            audience=PartyId(*to) if to else None,
+            sender=PartyId(*hub["from"]),
+            sender_role=Role(hub["role"]),
+            platform=hub["platform"],
+            accepted=hub["accepted"],
+            expires=hub["expires"],
+            deadline=hub["deadline"],
+            reply_to=ReplyTo(*reply) if reply else None,
+            request_id=hub["request"],
+            correlation_id=hub["correlation"],
+            revision=hub["revision"],
+            version=hub["version"],
+            appends=hub["appends"],
+            findings=hub["findings"],
+            payload=value,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Poison(f"the envelope cannot be read: {type(error).__name__} {error}") from error

@@ -1,0 +1,143 @@
+"""What a store is, whichever engine keeps it. The contract suite in tests/contract holds every engine to this page.
+
+Every write is durable when it returns. Times are UTC milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from connectors.values import PartyId
+from routing.directory import Platform
+from routing.log.port import Position, TopicPartition
+from routing.state import ObjectState, StateKey
+
+
+class StoreError(Exception):
+    """Base of what a store raises; never reaches a caller of the hub as it is."""
+
+
+class StoreAway(StoreError):
+    """The store cannot be reached, or could not do this now; nothing is known of a write."""
+
+
+class Conflict(StoreError):
+    """The record changed meanwhile; `current` is its revision now (0: it is gone)."""
+
+    def __init__(self, what: str, current: int) -> None:
+        super().__init__(f"{what} was changed meanwhile and is at revision {current} now")
+        self.current = current
+
+
+class Taken(StoreError):
+    """A party, as this role, is held by another platform already."""
+
+    def __init__(self, what: str, platform: str) -> None:
+        super().__init__(f"{what} is held by another platform")
+        self.what = what
+        self.platform = platform
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A resync mark: what `platform` did not get of a partition begins at `position`, the lowest not delivered.
+
+    One small record a platform and partition, not one an object. `revision` is 0 for one not yet stored.
+    """
+
+    platform: str
+    tp: TopicPartition
+    position: Position
+    since: int
+    reason: str
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CdrKey:
+    """A CDR at one recipient. `cdr_id` is in upper case, because CDR ids are CiStrings."""
+
+    owner: PartyId
+    cdr_id: str
+    recipient: PartyId
+
+
+@dataclass(frozen=True, slots=True)
+class CdrRecord:
+    """What the hub remembers of a CDR: the body as posted, and the recipient's answer as it was given on.
+
+    `status_code` None: attempted, outcome not known. `location` is the Location header that the sender was given.
+    """
+
+    key: CdrKey
+    payload: bytes
+    position: Position
+    recorded: int
+    http_status: int | None = None
+    status_code: int | None = None
+    answer: bytes = b""
+    location: str | None = None
+
+
+class Store(Protocol):
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    def trouble(self) -> str | None:
+        """A sentence if the store cannot be used now, else None (readiness)."""
+
+    # --- the directory -----------------------------------------------------------------------------------------------
+
+    async def load_platforms(self) -> tuple[int, Sequence[Platform]]:
+        """The revision of the whole directory, and every platform, the removed ones included."""
+
+    async def save_platform(self, platform: Platform) -> Platform:
+        """Insert (revision 0) or replace, conditional on `platform.revision` being the stored one.
+
+        Returns it with its new revision; the directory's revision grows by one. Raises Conflict, and Taken when a
+        party that is not removed is held in the same role by another platform that is not removed.
+        """
+
+    async def find_credential(self, digest: bytes) -> Platform | None:
+        """The platform for which a credential with this SHA-256 was issued."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """`changed` is called in the event loop after every change of the directory, by any process."""
+
+    # --- object state ------------------------------------------------------------------------------------------------
+
+    async def read_states(self, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
+        """Those that there are, tombstones included."""
+
+    async def write_states(self, states: Sequence[ObjectState]) -> None:
+        """Each conditional on a greater position than the stored one; one that is there already counts as done."""
+
+    # --- CDR memory --------------------------------------------------------------------------------------------------
+
+    async def read_cdr(self, key: CdrKey) -> CdrRecord | None: ...
+
+    async def write_cdr(self, record: CdrRecord) -> None: ...
+
+    # --- marks -------------------------------------------------------------------------------------------------------
+
+    async def load_marks(self) -> Sequence[Mark]: ...
+
+    async def save_mark(self, mark: Mark) -> Mark:
+        """Insert or replace, conditional on `mark.revision`; returns it with its new revision. Raises Conflict."""
+
+    async def remove_mark(self, mark: Mark) -> None:
+        """Conditional on `mark.revision`; one that is gone already counts as done. Raises Conflict."""
+
+    # --- rewritten URLs that are too long to be sealed into a URL --------------------------------------------------
+
+    async def put_url(self, ref: str, content: bytes, expires: int) -> None:
+        """`content` is encrypted already."""
+
+    async def get_url(self, ref: str, now: int) -> bytes | None:
+        """None where there is none or it expired by `now`."""
+
+    async def expire(self, now: int, *, cdrs_before: int) -> int:
+        """Drop rewritten URLs expired by `now` and CDR memory recorded before `cdrs_before`; returns how many."""
