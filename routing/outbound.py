@@ -1,0 +1,64 @@
+"""How a request towards a party is put together, and what counts as its answer. Pure.
+
+Shared by relays (edge) and pushes (worker), so that both mean the same by a recipient's endpoint and answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connectors.answers import read_status
+from connectors.client.client import Answer
+from connectors.errors import HubError
+from connectors.v2_2_1.urls import join
+from connectors.values import InterfaceRole
+from routing.directory import Hosted, Platform
+
+_AUTH_REFUSED = (401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A recipient's own answer: an OCPI envelope under any HTTP status but 401 and 403. `ms`: how long it took."""
+
+    http_status: int
+    status_code: int
+    headers: Mapping[str, str]
+    body: bytes
+    ms: float
+
+
+def target(platform: Platform, module: str, interface: InterfaceRole, path: tuple[str, ...], query: str) -> str:
+    """The URL of a call at this platform: its endpoint as advertised, the path encoded again, the query as it came.
+
+    Raises HubError (4000) when the platform does not offer the module in that role.
+    """
+    endpoint = platform.endpoint(module, interface)
+    if endpoint is None:
+        raise HubError(
+            f"the recipient is known, but its version details offer no {module} endpoint as {interface}; "
+            "ask its operator to add it and to register again (PUT credentials)"
+        )
+    return join(endpoint.url, path, query)
+
+
+def accept(answer: Answer, to: Hosted) -> Answered:
+    """Raises HubError (4000), saying what came, when this is not an answer that may be passed on."""
+    if answer.http_status in _AUTH_REFUSED:
+        raise HubError(
+            f"{to.party.id} answered HTTP {answer.http_status}: it does not accept the hub's credential; "
+            "this is between the hub and that party, not about your credential"
+        )
+    status = read_status(answer.body)
+    if status is None:
+        raise HubError(f"{to.party.id} answered HTTP {answer.http_status} {describe(answer)} instead of an OCPI envelope")
+    return Answered(answer.http_status, status, answer.headers, answer.body, answer.ms)
+
+
+def describe(answer: Answer) -> str:
+    """What came instead of an envelope, in a few words and without its content."""
+    if not answer.body:
+        return "with an empty body"
+    kind = answer.headers.get("Content-Type", "no Content-Type").split(";")[0][:60]
+    return f"with {len(answer.body)} bytes of {kind!r}"
