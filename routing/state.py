@@ -7,10 +7,12 @@ greater position. All of this is pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from connectors.values import PartyId
+from routing.event import Event, Operation
+from routing.fold import Request, fold, lay, request_of
 from routing.log.port import Position
 
 
@@ -54,3 +56,59 @@ class ObjectState:
     last_updated: str | None = None
     deleted: bool = False
     unconfirmed: bool = False
+
+
+def key_of(event: Event, audience: PartyId | None) -> StateKey:
+    """The key of the object that an event is about, for this audience."""
+    return StateKey(event.owner, event.module, event.object_id.upper(), event.variant, audience)
+
+
+def needs_base(event: Event) -> bool:
+    """Whether the state after this event depends on the state before it."""
+    return event.operation is Operation.PATCH or (event.operation is Operation.PUT and len(event.path) > 3)
+
+
+def after(
+    before: ObjectState | None,
+    event: Event,
+    position: Position,
+    *,
+    audience: PartyId | None,
+    last_updated: str | None = None,
+) -> ObjectState:
+    """The state once `event` at `position` is applied to `before`."""
+    key = key_of(event, audience)
+    new = request_of(event, position)
+    if event.operation is Operation.DELETE:
+        return ObjectState(key, position, event.version, deleted=True)
+    if not needs_base(event):
+        return ObjectState(key, position, event.version, body=event.payload, last_updated=last_updated)
+    if before is None or before.deleted:
+        return ObjectState(key, position, event.version, parts=(_part(new),), last_updated=last_updated)
+    if before.body is not None:
+        laid = lay(before.body, new.path, new, level=0)
+        if laid is not None:
+            return replace(before, key=key, position=position, body=laid, composed=True, last_updated=last_updated)
+    parts = fold(tuple(_request(part, before.position) for part in before.parts), new)
+    return replace(
+        before, key=key, position=position, parts=tuple(_part(r) for r in parts), last_updated=last_updated
+    )
+
+
+def requests(state: ObjectState) -> tuple[Request, ...]:
+    """What brings a recipient up to this state: one PUT or DELETE where the whole is known, else its parts."""
+    if state.deleted:
+        return (Request(Operation.DELETE, (), b"", state.position, composed=True),)
+    whole: tuple[Request, ...] = ()
+    if state.body is not None:
+        whole = (Request(Operation.PUT, (), state.body, state.position, composed=True),)
+    return whole + tuple(_request(part, state.position) for part in state.parts)
+
+
+def _part(request: Request) -> Part:
+    return Part(request.path, request.operation is Operation.PUT, request.body)
+
+
+def _request(part: Part, position: Position) -> Request:
+    operation = Operation.PUT if part.whole else Operation.PATCH
+    return Request(operation, part.path, part.body, position, composed=True)
