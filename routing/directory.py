@@ -142,6 +142,10 @@ class Open:
         return True
 
 
+RecipientsKey = tuple[str, PartyId, Role, str]
+"""Platform id, sending party, its role, module: what the recipients of a broadcast depend on."""
+
+
 class Directory:
     """The snapshot. Build a new one for every change; look-ups are dictionary reads."""
 
@@ -167,7 +171,7 @@ class Directory:
             for party in platform.parties:
                 if not party.removed:
                     self._by_party.setdefault(party.id, []).append(Hosted(platform, party))
-        self._recipients: dict[tuple[str, Role, str], tuple[Hosted, ...]] = {}
+        self._recipients: dict[RecipientsKey, tuple[Hosted, ...]] = {}
 
     def credential(self, digest: bytes) -> tuple[Platform, Issued] | None:
         """The platform that presents this credential, by its SHA-256; expiry is the caller's to judge."""
@@ -181,3 +185,12 @@ class Directory:
         """Every party known, in a stable order."""
         for party in sorted(self._by_party):
             yield from self._by_party[party]
+
+    def remembered(self, key: RecipientsKey) -> tuple[Hosted, ...] | None:
+        """What `remember` kept for this snapshot."""
+        return self._recipients.get(key)
+
+    def remember(self, key: RecipientsKey, recipients: tuple[Hosted, ...]) -> tuple[Hosted, ...]:
+        """Keep the recipients of a broadcast as long as this snapshot lives: they are asked for with every event."""
+        self._recipients[key] = recipients
+        return recipients

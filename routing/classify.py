@@ -1,0 +1,94 @@
+"""Which way a call goes: a pure and total decision on its row and its TO headers (OCPI 2.2.1, 4.2.3 and 4.4)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from connectors.catalogue import Row
+from connectors.errors import InvalidParameters, UnknownReceiver
+from connectors.values import InterfaceRole, Module, PartyId
+
+
+class Way(StrEnum):
+    """OWN: the hub answers itself. RELAY: passed to the party of TO, its answer passed back. CALLBACK: a relay through
+    a URL that the hub made. DIRECTED, BROADCAST: a push, by way of the log, for one party or for everyone."""
+
+    OWN = "own"
+    RELAY = "relay"
+    CALLBACK = "callback"
+    DIRECTED = "directed"
+    BROADCAST = "broadcast"
+
+
+PUSHED = frozenset((Module.LOCATIONS, Module.TARIFFS, Module.TOKENS, Module.SESSIONS, Module.CDRS))
+"""Modules whose objects are pushed to RECEIVER interfaces and take the log."""
+
+FOR_EVERYONE = frozenset((Module.LOCATIONS, Module.TARIFFS, Module.TOKENS))
+"""Modules whose data is meant for everyone; sessions and cdrs are one party's (broadcast push)."""
+
+_WRITES = frozenset(("PUT", "PATCH", "POST", "DELETE"))
+_TO = "OCPI-to-country-code and OCPI-to-party-id"
+
+
+def is_push(row: Row) -> bool:
+    """Whether calls of this row change an object at a RECEIVER, and so go onto the log."""
+    return (
+        row.interface is InterfaceRole.RECEIVER and row.module in PUSHED and row.method in _WRITES and not row.callback
+    )
+
+
+def classify(row: Row, to: PartyId | None, hub: PartyId) -> Way:
+    """The way of a call of `row` to `to` at the hub party `hub`.
+
+    A directed session or CDR without TO is for the eMSP of its cdr_token, which the body tells. Raises
+    InvalidParameters (2001) or UnknownReceiver (4001) where OCPI forbids the call, or this hub cannot route it yet.
+    """
+    if row.interface is None:
+        return Way.OWN
+    if row.callback:
+        return Way.CALLBACK
+    if is_push(row):
+        return _push(row, to, hub)
+    if to is None:
+        raise _open(row)
+    if to == hub:
+        raise _to_hub(row, hub)
+    return Way.RELAY
+
+
+def _push(row: Row, to: PartyId | None, hub: PartyId) -> Way:
+    if to is not None and to != hub:
+        return Way.DIRECTED
+    if row.module in FOR_EVERYONE:
+        return Way.BROADCAST
+    if to is None:
+        return Way.DIRECTED
+    raise InvalidParameters(
+        f"{row.module} are one party's data and are not broadcast: send {_TO} of the receiving party, not of the hub {hub}"
+    )
+
+
+def _open(row: Row) -> InvalidParameters | UnknownReceiver:
+    if row.listing:
+        return InvalidParameters(f"a list of {row.module} needs {_TO}: the party whose list it is")
+    return UnknownReceiver(
+        f"this hub does not yet find the receiver of {row.method} {row.module} by itself (open routing): send {_TO}"
+    )
+
+
+def _to_hub(row: Row, hub: PartyId) -> InvalidParameters:
+    if row.method != "GET":
+        return InvalidParameters(
+            f"{row.method} {row.module} as {row.interface} is not broadcast: "
+            f"send {_TO} of the receiving party, not of the hub {hub}"
+        )
+    if row.interface is InterfaceRole.RECEIVER:
+        return InvalidParameters(
+            f"a GET on a RECEIVER interface cannot be sent to the hub {hub}: send {_TO} of the party to read from"
+        )
+    if row.listing:
+        return InvalidParameters(
+            f"this hub does not serve all parties' {row.module} in one list yet (GET all): "
+            f"send {_TO} of the party whose list it is"
+        )
+    return InvalidParameters(f"the hub {hub} owns no {row.module}: send {_TO} of the party that does")

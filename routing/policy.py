@@ -1,0 +1,70 @@
+"""Delivery policy: what an attempt of a broadcast means, and when the next one is due. Pure.
+
+A directed push is attempted once and its answer is the caller's, so only broadcasts are judged here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from connectors.errors import OcpiError
+from routing.outbound import Answered
+
+
+class Outcome(StrEnum):
+    """How an event ended for one recipient, as the outcome record says it."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    SUPERSEDED = "superseded"
+    MARKED = "marked"
+    SKIPPED = "skipped"
+    ANSWERED = "answered"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not_sent"
+    EXPIRED = "expired"
+    POISON = "poison"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """Bounds of delivery. Seconds, unless said otherwise."""
+
+    connect: float = 3.0
+    attempt: float = 10.0
+    spare: float = 0.25
+    attempts: int = 2
+    backoff: float = 1.0
+    backoff_most: float = 8.0
+    broadcasts_at_once: int = 4
+    directed_at_once: int = 64
+    waiting_most: int = 20_000
+    unsettled_most: float = 30.0
+    undelivered_bytes: int = 64 * 1024 * 1024
+    settle: float = 12.0
+
+
+def ended(answered: Answered) -> Outcome | None:
+    """What an answer to a broadcast attempt settles: None means that it is worth another attempt."""
+    if answered.http_status == 429 or answered.http_status >= 500:
+        return None
+    if 1000 <= answered.status_code < 2000:
+        return Outcome.DELIVERED
+    if answered.status_code < 3000:
+        return Outcome.REFUSED
+    return None
+
+
+def retry_after(failure: Answered | OcpiError) -> float | None:
+    """Seconds that the recipient asked for, where it did in whole seconds."""
+    if isinstance(failure, OcpiError):
+        return None
+    value = failure.headers.get("Retry-After", "").strip()
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 7 else None
+
+
+def pause(settings: DeliverySettings, attempts: int, asked: float | None, jitter: float) -> float:
+    """Seconds until the next attempt after `attempts` were made; `jitter` is uniform in [0, 1)."""
+    wait = min(settings.backoff * 2 ** (attempts - 1), settings.backoff_most) * (0.5 + jitter)
+    return wait if asked is None else max(wait, min(asked, settings.unsettled_most))

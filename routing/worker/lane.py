@@ -1,0 +1,83 @@
+"""A lane: the ordered, bounded queue towards one platform inside one process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from routing.log.port import Position, TopicPartition
+from routing.worker.slot import Directed, Slot, SlotKey, Wave
+
+
+class Lane:
+    """The slots of one platform. What is ready waits in two queues: pushes with a caller, and broadcasts."""
+
+    def __init__(self, platform: str) -> None:
+        self.platform = platform
+        self.slots: dict[SlotKey, Slot] = {}
+        self.ready: deque[Slot] = deque()
+        self.ready_directed: deque[Slot] = deque()
+        self.broadcasts = 0
+        self.directed = 0
+        self.waiting = 0
+        self._by_tp: dict[TopicPartition, dict[SlotKey, Slot]] = {}
+        self.delivered: dict[SlotKey, Position] = {}
+
+    def slot(self, key: SlotKey, tp: TopicPartition) -> Slot | None:
+        del tp
+        return self.slots.get(key)
+
+    def add(self, slot: Slot) -> Slot:
+        self.slots[slot.key] = slot
+        self._by_tp.setdefault(slot.tp, {})[slot.key] = slot
+        return slot
+
+    def of(self, tp: TopicPartition) -> list[Slot]:
+        return list(self._by_tp.get(tp, {}).values())
+
+    def partitions(self) -> Iterator[TopicPartition]:
+        return iter(list(self._by_tp))
+
+    def drop(self, slot: Slot) -> None:
+        """Forget a slot that holds nothing."""
+        if self.slots.pop(slot.key, None) is not None:
+            slots = self._by_tp[slot.tp]
+            slots.pop(slot.key, None)
+            if not slots:
+                del self._by_tp[slot.tp]
+
+    def enqueue(self, slot: Slot) -> None:
+        """Let a slot that has something to do stand in line, once."""
+        if slot.busy or slot.queued or slot.resting or not slot.queue:
+            return
+        slot.queued = True
+        (self.ready_directed if isinstance(slot.queue[0], Directed) else self.ready).append(slot)
+
+    def next_directed(self, most: int) -> Slot | None:
+        return self._next(self.ready_directed) if self.directed < most else None
+
+    def next_broadcast(self, most: int) -> Slot | None:
+        return self._next(self.ready) if self.broadcasts < most else None
+
+    @staticmethod
+    def _next(ready: deque[Slot]) -> Slot | None:
+        while ready:
+            slot = ready.popleft()
+            slot.queued = False
+            if slot.queue and not slot.busy and not slot.resting:
+                return slot
+        return None
+
+    def remember(self, key: SlotKey, position: Position, most: int = 10_000) -> None:
+        """Keep what was delivered while a mark stands, so that a catch-up sends nothing that is known there."""
+        self.delivered[key] = max(position, self.delivered.get(key, position))
+        if len(self.delivered) > most:
+            del self.delivered[next(iter(self.delivered))]
+
+    def depth(self) -> int:
+        """Waves that wait."""
+        return self.waiting
+
+    def count(self, wave: Wave | None, by: int = 1) -> None:
+        if wave is not None:
+            self.waiting += by

@@ -1,0 +1,101 @@
+"""A slot: all that waits for one object and one recipient, in order, at most one request of it in flight."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from connectors.values import PartyId
+from routing.event import Event
+from routing.fold import Request, fold
+from routing.log.port import TopicPartition
+from routing.worker.tracker import Entry
+
+
+class SlotKey(NamedTuple):
+    """`object_id` in upper case; `variant` a token's type."""
+
+    owner: PartyId
+    module: str
+    object_id: str
+    variant: str
+    recipient: PartyId
+
+
+def slot_key(event: Event, recipient: PartyId) -> SlotKey:
+    return SlotKey(event.owner, event.module, event.object_id.upper(), event.variant, recipient)
+
+
+class Wave:
+    """Broadcasts of one object that were folded together, and the entries that are settled with it.
+
+    Once its first request was begun a wave is `frozen`: later broadcasts form the next wave. If it fails, the two
+    are folded, so that the next attempt carries the newest state.
+    """
+
+    __slots__ = ("attempts", "entries", "frozen", "requests")
+
+    def __init__(self, requests: tuple[Request, ...], entries: list[Entry]) -> None:
+        self.requests = requests
+        self.entries = entries
+        self.attempts = 0
+        self.frozen = False
+
+
+class Directed:
+    """A directed push that waits for its turn; `catch_up` goes first, or the push does not go at all."""
+
+    __slots__ = ("catch_up", "entry", "event")
+
+    def __init__(self, entry: Entry, event: Event, catch_up: tuple[Request, ...] = ()) -> None:
+        self.entry = entry
+        self.event = event
+        self.catch_up = catch_up
+
+
+class Barrier:
+    """Where a directed push stood whose outcome is unknown: nothing older may be sent any more."""
+
+    __slots__ = ()
+
+
+class Slot:
+    """`busy`: a request is in flight. `resting`: a timer will wake it. `queued`: it stands in its lane's queue."""
+
+    __slots__ = ("busy", "event", "key", "queue", "queued", "resting", "tp")
+
+    def __init__(self, key: SlotKey, tp: TopicPartition, event: Event) -> None:
+        self.key = key
+        self.tp = tp
+        self.event = event
+        self.queue: deque[Wave | Directed | Barrier] = deque()
+        self.busy = False
+        self.queued = False
+        self.resting = False
+
+    def offer(self, entry: Entry, first: tuple[Request, ...], memo: dict[int, tuple[Request, ...]]) -> Wave | None:
+        """Let a broadcast in: folded into the last wave, or as a new one, which is returned.
+
+        `first` holds the event's own request. `memo` shares folding among recipients that have the same waiting.
+        """
+        last = self.queue[-1] if self.queue else None
+        if isinstance(last, Wave) and not last.frozen:
+            known = memo.get(id(last.requests))
+            if known is None:
+                known = memo[id(last.requests)] = fold(last.requests, first[0])
+            last.requests = known
+            last.entries.append(entry)
+            return None
+        wave = Wave(first, [entry])
+        self.queue.append(wave)
+        return wave
+
+    def waiting(self) -> list[Wave]:
+        """The waves that a mark may take: not begun, and no directed push waits behind them."""
+        taken: list[Wave] = []
+        for item in reversed(self.queue):
+            if isinstance(item, Directed):
+                break
+            if isinstance(item, Wave) and not (item.frozen and self.busy):
+                taken.append(item)
+        return taken
