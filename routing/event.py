@@ -60,6 +60,7 @@ class Event:
     reply_to: ReplyTo | None = None
     appends: bool = False
     findings: int = 0
+    last_updated: str | None = None
 
     @property
     def key(self) -> bytes:
@@ -99,6 +100,7 @@ def encode(event: Event) -> Headers:
         "version": event.version,
         "appends": event.appends,
         "findings": event.findings,
+        "last_updated": event.last_updated,
     }
     return (
         ("ce_specversion", b"1.0"),
@@ -142,6 +144,7 @@ def decode(headers: Headers, value: bytes) -> Event:
             version=hub["version"],
             appends=hub["appends"],
             findings=hub["findings"],
+            last_updated=hub["last_updated"],
             payload=value,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -1,0 +1,131 @@
+"""Relays as they went, published to `ocpi.exchanges` in the background: a call never waits for its own record.
+
+What waits is bounded, and what does not fit is dropped and counted. Many exchanges travel in one record, because one
+record a relay would cost the hub more than the relay's bookkeeping itself (CloudEvents 1.0, Kafka binding).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final, NamedTuple
+
+import orjson
+import structlog
+from uuid_utils import uuid7
+
+from connectors.values import PartyId
+from routing.log.port import Headers, Log, LogError
+
+log = structlog.get_logger(__name__)
+
+TOPIC: Final = "ocpi.exchanges"
+TYPE: Final = "org.ocpi-hub.exchanges.v1"
+MAX_WAITING: Final = 20_000
+BATCH: Final = 500
+FLUSH_SECONDS: Final = 0.25
+PUBLISH_SECONDS: Final = 5.0
+
+
+class Exchange(NamedTuple):
+    """One relay and what came of it.
+
+    `at` is UTC ms of the call's arrival; `row` the catalogue's id; `path` what stood after the endpoint URL, decoded.
+    `request_id` is the caller's, `forwarded_id` the one that the recipient saw. `ms` is the whole, `hub_ms` without
+    the wait for the recipient. `outcome`: answered, or the hub's own no in words.
+    """
+
+    at: int
+    row: str
+    module: str
+    method: str
+    path: tuple[str, ...]
+    sender: PartyId
+    recipient: PartyId
+    request_id: str
+    correlation_id: str
+    forwarded_id: str
+    attempts: int
+    http_status: int
+    status_code: int
+    ms: float
+    hub_ms: float
+    outcome: str
+
+
+class Exchanges:
+    """The buffer of exchanges and the task that publishes it. `dropped` counts those that did not fit."""
+
+    def __init__(self, port: Log, *, source: str, max_waiting: int = MAX_WAITING) -> None:
+        """`source` names the process: it is the key of the records, so that those of one process keep their order."""
+        self.dropped = 0
+        self._log = port
+        self._key = source.encode()
+        self._max_waiting = max_waiting
+        self._waiting: deque[Exchange] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def note(self, exchange: Exchange) -> None:
+        """Take it if there is room; never waits and never raises."""
+        if len(self._waiting) < self._max_waiting:
+            self._waiting.append(exchange)
+        else:
+            self.dropped += 1
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="exchanges")
+
+    async def close(self) -> None:
+        """Publish what waits, as far as the log takes it now."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        while self._waiting and await self.flush():
+            pass
+
+    async def flush(self) -> bool:
+        """Publish one record of what waits; False when the log did not take it, and then everything still waits."""
+        batch = [self._waiting[i] for i in range(min(BATCH, len(self._waiting)))]
+        if not batch:
+            return True
+        headers, value = encode(batch)
+        try:
+            await self._log.publish(TOPIC, self._key, headers, value, within=PUBLISH_SECONDS)
+        except LogError as error:
+            log.warning("exchanges_not_published", waiting=len(self._waiting), reason=str(error))
+            return False
+        for _ in batch:
+            self._waiting.popleft()
+        return True
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                while self._waiting and await self.flush():
+                    pass
+            except Exception:  # noqa: BLE001 - the task must outlive whatever one record raises
+                log.exception("exchanges_not_published", waiting=len(self._waiting))
+
+
+def encode(batch: list[Exchange]) -> tuple[Headers, bytes]:
+    """The record of these exchanges: CloudEvents attributes as headers, a JSON array as data."""
+    headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(uuid7()).encode()),
+        ("ce_source", b"/ocpi-hub"),
+        ("ce_type", TYPE.encode()),
+        ("content-type", b"application/json"),
+    )
+    return headers, orjson.dumps([_document(exchange) for exchange in batch])
+
+
+def _document(exchange: Exchange) -> dict[str, object]:
+    document = exchange._asdict()
+    document["sender"], document["recipient"] = str(exchange.sender), str(exchange.recipient)
+    document["ms"], document["hub_ms"] = round(exchange.ms, 3), round(exchange.hub_ms, 3)
+    return document

@@ -1,0 +1,76 @@
+"""Outcome records: one an event when it is settled, on the log before its offset is committed (`ocpi.outcomes`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import orjson
+
+from routing.log.port import Headers, Log, LogError
+from routing.worker.tracker import Entry
+
+TOPIC = "ocpi.outcomes"
+TYPE = b"org.ocpi-hub.outcome.v1"
+
+
+class Outcomes:
+    """Publishes outcome records in the order of settling, many at a time; a record that fails is tried again."""
+
+    def __init__(self, log: Log, *, settled: Callable[[Entry], None], within: float = 3.0) -> None:
+        self._log = log
+        self._settled = settled
+        self._within = within
+        self._queue: list[Entry] = []
+        self._wake = asyncio.Event()
+        self._flushing = asyncio.Lock()
+
+    def put(self, entry: Entry) -> None:
+        self._queue.append(entry)
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Publish all that waits; returns when it is on the log."""
+        async with self._flushing:
+            while self._queue:
+                batch, self._queue = self._queue[:512], self._queue[512:]
+                done = await asyncio.gather(*(self._publish(entry) for entry in batch))
+                failed = [entry for entry, ok in zip(batch, done, strict=True) if not ok]
+                if failed:
+                    self._queue = failed + self._queue
+                    await asyncio.sleep(0.2)
+
+    async def _publish(self, entry: Entry) -> bool:
+        key, headers, value = record(entry)
+        try:
+            await self._log.publish(TOPIC, key, headers, value, within=self._within)
+        except LogError:
+            return False
+        entry.settled = True
+        self._settled(entry)
+        return True
+
+
+def record(entry: Entry) -> tuple[bytes, Headers, bytes]:
+    """Key, headers and value of an outcome record: rows of party, outcome, detail and milliseconds."""
+    event = entry.event
+    body = {
+        "topic": entry.tp.topic,
+        "partition": entry.tp.partition,
+        "epoch": entry.position.epoch,
+        "offset": entry.position.offset,
+        "results": entry.results,
+    }
+    key = b""
+    identity = b""
+    if event is not None:
+        key, identity = event.key, event.id.encode()
+        body |= {"event": event.id, "correlation": event.correlation_id, "request": event.request_id}
+    headers = (("ce_specversion", b"1.0"), ("ce_id", identity), ("ce_source", b"/ocpi-hub"), ("ce_type", TYPE))
+    return key, headers, orjson.dumps(body)

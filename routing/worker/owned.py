@@ -1,0 +1,54 @@
+"""A partition that this worker owns, from assignment to revocation."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from routing.log.port import Assignment, Committed, Position, TopicPartition
+from routing.worker.tracker import Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The replay window: what lay between the committed offset and the end seen at assignment.
+
+    Directed pushes in it are attempted only beyond `begun` of a clean commit (`attempt_after`); None: never.
+    """
+
+    end: Position
+    attempt_after: Position | None
+
+    def may_attempt(self, position: Position) -> bool:
+        return self.attempt_after is not None and position > self.attempt_after
+
+
+class Owned:
+    """`active` while something may be begun; `begun` is the highest directed position begun or answered."""
+
+    __slots__ = ("active", "begun", "in_flight", "replay", "tp", "tracker")
+
+    def __init__(self, assignment: Assignment) -> None:
+        committed, end = assignment.committed, assignment.end
+        self.tp: TopicPartition = assignment.tp
+        start = committed.next if committed is not None else Position(end.epoch, 0)
+        self.tracker = Tracker(start)
+        # no commit at all counts as clean: nothing was ever begun
+        clean = committed is None or committed.clean
+        before = Position(start.epoch, start.offset - 1)
+        begun = before if committed is None or committed.begun is None else committed.begun
+        self.replay: Replay | None = Replay(end, begun if clean else None) if start < end else None
+        self.begun: Position = begun if clean else Position(end.epoch, end.offset - 1)
+        self.active = False
+        self.in_flight: set[asyncio.Task[None]] = set()
+
+    def unclean(self) -> Committed:
+        """What a new owner commits before it begins anything."""
+        return Committed(self.tracker.committed, clean=False)
+
+    def clean(self) -> Committed:
+        """What an owner commits when it leaves in order."""
+        return Committed(self.tracker.settled_to(), clean=True, begun=self.begun)
+
+    def begin(self, position: Position) -> None:
+        self.begun = max(self.begun, position)

@@ -1,0 +1,72 @@
+"""What the worker asks of the world around it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from connectors.values import PartyId
+from routing.directory import Hosted
+from routing.event import Event
+from routing.outbound import Answered
+from routing.policy import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One push towards one recipient. `path` and `query` come after its endpoint URL; `sender` is the FROM party."""
+
+    to: Hosted
+    sender: PartyId
+    module: str
+    method: str
+    path: tuple[str, ...]
+    query: str
+    body: bytes
+    correlation_id: str
+
+
+class Sender(Protocol):
+    async def push(self, push: Push, *, within: float, permit: Callable[[], bool]) -> Answered:
+        """One attempt within so many seconds; `permit` is asked last thing before the first byte.
+
+        Raises NotConnected (no byte was sent), OutcomeUnknown, or HubError (no envelope came back).
+        """
+
+
+class Resolver(Protocol):
+    """Who gets an event, by the directory as it is at the moment of asking."""
+
+    def broadcast(self, event: Event) -> Sequence[Hosted]: ...
+
+    def directed(self, event: Event) -> Hosted:
+        """Raises UnknownReceiver, NotConnected or HubError, as the caller shall read it."""
+
+    def still(self, event: Event, recipient: PartyId, platform: str) -> Hosted | None:
+        """The recipient, if a broadcast may still be sent to it."""
+
+    async def refresh(self, revision: int) -> None:
+        """Bring the directory up to this revision at least, if it is older."""
+
+
+Locate = Callable[[Event, Hosted, str], Awaitable[str | None]]
+"""Rewrites the Location header of a recipient's answer into one of the hub's; None where it must not be given on."""
+
+
+class Observer(Protocol):
+    """Told of what happens, for metrics and logging; must not block."""
+
+    def settled(self, module: str, outcome: Outcome) -> None: ...
+
+    def trouble(self, sentence: str) -> None: ...
+
+
+class Silent:
+    """Nobody watches."""
+
+    def settled(self, module: str, outcome: Outcome) -> None:
+        del module, outcome
+
+    def trouble(self, sentence: str) -> None:
+        del sentence
