@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from connectors.answers import read_status
 from connectors.client.client import Answer
 from connectors.errors import HubError
-from connectors.v2_2_1.urls import join
+from connectors.v2_2_1.urls import build, join
 from connectors.values import InterfaceRole
 from routing.directory import Hosted, Platform
 
@@ -40,7 +40,7 @@ def target(platform: Platform, module: str, interface: InterfaceRole, path: tupl
             f"the recipient is known, but its version details offer no {module} endpoint as {interface}; "
             "ask its operator to add it and to register again (PUT credentials)"
         )
-    return join(endpoint.url, path, query)
+    return join(endpoint.url, build(path), query)
 
 
 def accept(answer: Answer, to: Hosted) -> Answered:
@@ -53,7 +53,7 @@ def accept(answer: Answer, to: Hosted) -> Answered:
     status = read_status(answer.body)
     if status is None:
         raise HubError(f"{to.party.id} answered HTTP {answer.http_status} {describe(answer)} instead of an OCPI envelope")
-    return Answered(answer.http_status, status, answer.headers, answer.body, answer.ms)
+    return Answered(answer.http_status, status.status_code, answer.headers, answer.body, answer.ms)
 
 
 def describe(answer: Answer) -> str:

@@ -89,8 +89,12 @@ class PublishUnknown(LogError):
     """The record may be on the log, or may land later."""
 
 
+class LogAway(LogError):
+    """The log cannot be reached, or could not do this now; nothing is known of a commit."""
+
+
 class PartitionLost(LogError):
-    """A commit came too late: these partitions belong to somebody else now; nothing of them was committed."""
+    """A commit came too late: these partitions are no longer the committer's; nothing of them was committed."""
 
     def __init__(self, lost: Sequence[TopicPartition]) -> None:
         super().__init__(f"no longer the owner of {', '.join(f'{tp.topic}/{tp.partition}' for tp in lost)}")
@@ -104,16 +108,27 @@ class Listener(Protocol):
         """These are ours now; the consumer will read each from `committed.next` (or its beginning) on."""
 
     async def revoked(self, tps: Sequence[TopicPartition]) -> None:
-        """These are about to go: settle and commit within the consumer's settle time; after that commits are refused."""
+        """These are about to go: settle and commit within the consumer's settle time; after that commits are refused.
+
+        Commits are refused from the start where the partitions were lost already (a member that was away too long).
+        """
 
 
 class Consumer(Protocol):
-    """One member of a consumer group. Commits are by hand, a contiguous prefix at a time."""
+    """One member of a consumer group. Commits are by hand, a contiguous prefix at a time.
 
-    async def start(self, listener: Listener) -> None: ...
+    `start`, `read` and `stop` are called one after the other or by different tasks; `commit`, `pause`, `resume` and
+    `fetch` at any time, also by the listener.
+    """
+
+    async def start(self, listener: Listener) -> None:
+        """Join the group. Partitions are assigned by `read`, never here."""
 
     async def stop(self) -> None:
-        """Leave in order: `revoked` is awaited for everything held, then the member is gone."""
+        """Leave in order: `revoked` is awaited for everything held, then the member is gone; a second call does nothing.
+
+        A `read` that waits meanwhile returns what it has, later ones return nothing.
+        """
 
     async def read(self, *, max_records: int, max_bytes: int, wait: float) -> list[Record]:
         """The next records of the partitions held and not paused, in order within each partition.
@@ -123,9 +138,13 @@ class Consumer(Protocol):
         """
 
     async def commit(self, commits: Mapping[TopicPartition, Committed]) -> None:
-        """Durable when it returns. Raises PartitionLost naming those that are not ours; the others are committed."""
+        """Durable when it returns. Raises PartitionLost naming those that are not ours; the others are committed.
 
-    def pause(self, tps: Sequence[TopicPartition]) -> None: ...
+        Raises LogAway when the log could not take it: then it may be committed or not.
+        """
+
+    def pause(self, tps: Sequence[TopicPartition]) -> None:
+        """`read` gives nothing of these until `resume`, or until they are assigned again."""
 
     def resume(self, tps: Sequence[TopicPartition]) -> None: ...
 
@@ -155,10 +174,14 @@ class Log(Protocol):
 
     async def start(self) -> None: ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Finish what was begun, refuse what comes; members that did not stop are gone as if killed."""
 
     async def publish(self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float) -> Published:
-        """Append durably. Raises PublishRefused, or PublishUnknown when `within` seconds pass without an answer."""
+        """Append durably. Raises PublishRefused, or PublishUnknown when `within` seconds pass without an answer.
+
+        Nothing withdraws a record: neither `within`, nor cancelling the caller.
+        """
 
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> Consumer: ...
 

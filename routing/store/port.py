@@ -23,6 +23,10 @@ class StoreAway(StoreError):
     """The store cannot be reached, or could not do this now; nothing is known of a write."""
 
 
+class Unusable(StoreError):
+    """The store cannot be used as it is, and waiting does not help; raised by `start` only. Its sentence says why."""
+
+
 class Conflict(StoreError):
     """The record changed meanwhile; `current` is its revision now (0: it is gone)."""
 
@@ -44,7 +48,8 @@ class Taken(StoreError):
 class Mark:
     """A resync mark: what `platform` did not get of a partition begins at `position`, the lowest not delivered.
 
-    One small record a platform and partition, not one an object. `revision` is 0 for one not yet stored.
+    One small record a platform and partition, not one an object. `revision` is 0 for one not yet stored; a store
+    never gives the same one twice, so that who holds a mark that is gone cannot touch the one made after it.
     """
 
     platform: str
@@ -82,7 +87,10 @@ class CdrRecord:
 
 
 class Store(Protocol):
-    async def start(self) -> None: ...
+    """Every call but `start`, `close`, `trouble` and `watch` may raise StoreAway."""
+
+    async def start(self) -> None:
+        """Raises Unusable, or StoreAway when it may be there later."""
 
     async def close(self) -> None: ...
 
@@ -102,7 +110,7 @@ class Store(Protocol):
         """
 
     async def find_credential(self, digest: bytes) -> Platform | None:
-        """The platform for which a credential with this SHA-256 was issued."""
+        """The platform, not removed, among whose issued credentials one has this SHA-256; its expiry is not judged."""
 
     def watch(self, changed: Callable[[], None]) -> None:
         """`changed` is called in the event loop after every change of the directory, by any process."""
@@ -141,3 +149,9 @@ class Store(Protocol):
 
     async def expire(self, now: int, *, cdrs_before: int) -> int:
         """Drop rewritten URLs expired by `now` and CDR memory recorded before `cdrs_before`; returns how many."""
+
+    # --- facts about the store itself --------------------------------------------------------------------------------
+
+    async def get_meta(self, name: str) -> bytes | None: ...
+
+    async def set_meta(self, name: str, value: bytes) -> None: ...

@@ -74,19 +74,20 @@ class DirectedPushes:
                 return await self._serve_cdr(event, position, permit)
             answered = await self._attempt(item, permit)
         except OcpiError as error:
-            return self.refuse(event, error)
+            self.refuse(event, error)
+            detail = f"{error.status_code} {error.message}"
+            if isinstance(error, OutcomeUnknown):
+                return Outcome.UNKNOWN, detail, 0.0, await self.unconfirmed(event, position)
+            return Outcome.NOT_SENT, detail, 0.0, None
         self.reply(event, self._passed(event, answered, None))
         state = None
         if 1000 <= answered.status_code < 2000:
             state = await self._state(event, position)
         return Outcome.ANSWERED, str(answered.status_code), answered.ms, state
 
-    def refuse(self, event: Event, error: OcpiError) -> tuple[Outcome, str, float, ObjectState | None]:
+    def refuse(self, event: Event, error: OcpiError) -> None:
         """Answer with the hub's own sentence."""
-        outcome = Outcome.UNKNOWN if isinstance(error, OutcomeUnknown) else Outcome.NOT_SENT
         self.reply(event, Reply(event.id, error.http_status, error.status_code, message=error.message))
-        state = None
-        return outcome, f"{error.status_code} {error.message}", 0.0, state
 
     def reply(self, event: Event, reply: Reply) -> None:
         if event.reply_to is not None:

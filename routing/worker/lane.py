@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from routing.log.port import Position, TopicPartition
-from routing.worker.slot import Directed, Slot, SlotKey, Wave
+from routing.worker.slot import Directed, Slot, SlotKey
 
 
 class Lane:
@@ -22,10 +22,6 @@ class Lane:
         self.waiting = 0
         self._by_tp: dict[TopicPartition, dict[SlotKey, Slot]] = {}
         self.delivered: dict[SlotKey, Position] = {}
-
-    def slot(self, key: SlotKey, tp: TopicPartition) -> Slot | None:
-        del tp
-        return self.slots.get(key)
 
     def add(self, slot: Slot) -> Slot:
         self.slots[slot.key] = slot
@@ -54,18 +50,19 @@ class Lane:
         (self.ready_directed if isinstance(slot.queue[0], Directed) else self.ready).append(slot)
 
     def next_directed(self, most: int) -> Slot | None:
-        return self._next(self.ready_directed) if self.directed < most else None
+        return self._next(self.ready_directed, directed=True) if self.directed < most else None
 
     def next_broadcast(self, most: int) -> Slot | None:
-        return self._next(self.ready) if self.broadcasts < most else None
+        return self._next(self.ready, directed=False) if self.broadcasts < most else None
 
-    @staticmethod
-    def _next(ready: deque[Slot]) -> Slot | None:
+    def _next(self, ready: deque[Slot], *, directed: bool) -> Slot | None:
         while ready:
             slot = ready.popleft()
             slot.queued = False
             if slot.queue and not slot.busy and not slot.resting:
-                return slot
+                if isinstance(slot.queue[0], Directed) is directed:
+                    return slot
+                self.enqueue(slot)  # what stood first has gone: it belongs in the other line
         return None
 
     def remember(self, key: SlotKey, position: Position, most: int = 10_000) -> None:
@@ -73,11 +70,3 @@ class Lane:
         self.delivered[key] = max(position, self.delivered.get(key, position))
         if len(self.delivered) > most:
             del self.delivered[next(iter(self.delivered))]
-
-    def depth(self) -> int:
-        """Waves that wait."""
-        return self.waiting
-
-    def count(self, wave: Wave | None, by: int = 1) -> None:
-        if wave is not None:
-            self.waiting += by

@@ -1,0 +1,136 @@
+"""How records stand in a store, the same on every engine.
+
+A platform is one JSON document. Names are those of the dataclasses; binary fields are Base64, digests hex, enums by
+value (`Form` by name), a party `[country_code, party_id]`. Readers take what lacks as its default, so a field may be
+added without a migration; a field is never changed.
+
+Object ids come from outside and may hold any character, so keys are bytes in which no two keys can meet.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
+
+import orjson
+
+from connectors.authorization import Form
+from connectors.values import InterfaceRole, PartyId, Role
+from routing.directory import Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
+from routing.state import Part, StateKey
+from routing.store.port import CdrKey
+
+_PLAIN = ("id", "versions_url", "version", "removed", "created", "updated", "revision")
+_KNOWN = frozenset(field.name for field in fields(Platform))
+
+
+# --- platforms -------------------------------------------------------------------------------------------------------
+
+
+def platform_document(platform: Platform) -> dict[str, Any]:
+    """The JSON document of a platform. `presents` is encrypted already, and stays so."""
+    settings = platform.settings
+    document: dict[str, Any] = {name: getattr(platform, name) for name in _PLAIN}
+    document |= {
+        "status": platform.status.value,
+        "invited": [[*party, role.value] for party, role in platform.invited],
+        "parties": [
+            {"id": [*p.id], "role": p.role.value, "name": p.name, "suspended": p.suspended, "removed": p.removed}
+            for p in platform.parties
+        ],
+        "endpoints": [[e.identifier, e.role.value, e.url] for e in platform.endpoints],
+        "origins": list(platform.origins),
+        "presents": None if platform.presents is None else b64encode(platform.presents).decode(),
+        "form": platform.form.name,
+        "issued": [
+            {"digest": i.digest.hex(), "kind": i.kind.value, "created": i.created, "expires": i.expires, "used": i.used}
+            for i in platform.issued
+        ],
+        "settings": {
+            "validate": settings.validate.value,
+            "form": settings.form.name if settings.form else None,
+            "origins": list(settings.origins),
+        },
+    }
+    return document
+
+
+def platform_of(document: dict[str, Any]) -> Platform:
+    """The platform of a document. Raises KeyError, TypeError or ValueError for what is none."""
+    values: dict[str, Any] = {name: value for name, value in document.items() if name in _KNOWN}
+    values["status"] = Status(document["status"])
+    values["invited"] = tuple((PartyId(c, p), Role(role)) for c, p, role in document["invited"])
+    values["parties"] = tuple(
+        Party(PartyId(*p["id"]), Role(p["role"]), p["name"], p["suspended"], p["removed"]) for p in document["parties"]
+    )
+    values["endpoints"] = tuple(Endpoint(name, InterfaceRole(role), url) for name, role, url in document["endpoints"])
+    values["origins"] = tuple(document["origins"])
+    values["presents"] = None if document["presents"] is None else b64decode(document["presents"])
+    values["form"] = Form[document["form"]]
+    values["issued"] = tuple(
+        Issued(bytes.fromhex(i["digest"]), Kind(i["kind"]), i["created"], i["expires"], i["used"])
+        for i in document["issued"]
+    )
+    settings = document["settings"]
+    values["settings"] = PlatformSettings(
+        validate=Validate(settings["validate"]),
+        form=Form[settings["form"]] if settings["form"] else None,
+        origins=tuple(settings["origins"]),
+    )
+    return Platform(**values)
+
+
+def encode_platform(platform: Platform) -> bytes:
+    return orjson.dumps(platform_document(platform))
+
+
+def decode_platform(record: bytes) -> Platform:
+    """Raises as platform_of does."""
+    return platform_of(orjson.loads(record))
+
+
+def held(platform: Platform) -> Iterable[tuple[PartyId, Role]]:
+    """The parties, as roles, that nobody else may register while this platform holds them."""
+    return () if platform.removed else {(party.id, party.role): None for party in platform.parties if not party.removed}
+
+
+# --- object state ----------------------------------------------------------------------------------------------------
+
+
+def state_key(key: StateKey) -> bytes:
+    """Ordered by module, audience (`*` for broadcasts) and owner, so that what is listed together lies together."""
+    audience = "*" if key.audience is None else "".join(key.audience)
+    variant = key.variant
+    if "\0" in variant or "\1" in variant:
+        variant = variant.replace("\1", "\1\1").replace("\0", "\1\2")
+    country, party = key.owner
+    return f"{key.module}\0{audience}\0{country}{party}\0{variant}\0{key.object_id}".encode("utf-8", "surrogatepass")
+
+
+def encode_parts(parts: tuple[Part, ...]) -> bytes | None:
+    """A JSON line `[[path, whole, length of body], ...]`, then the bodies one after the other; None for none."""
+    if not parts:
+        return None
+    head = orjson.dumps([(part.path, part.whole, len(part.body)) for part in parts])
+    return b"".join((head, b"\n", *(part.body for part in parts)))
+
+
+def decode_parts(record: bytes | None) -> tuple[Part, ...]:
+    if record is None:
+        return ()
+    at = record.index(b"\n") + 1
+    parts = []
+    for path, whole, length in orjson.loads(record[: at - 1]):
+        parts.append(Part(tuple(path), whole, record[at : at + length]))
+        at += length
+    return tuple(parts)
+
+
+# --- CDR memory ------------------------------------------------------------------------------------------------------
+
+
+def cdr_key(key: CdrKey) -> bytes:
+    owner, recipient = "".join(key.owner), "".join(key.recipient)
+    return f"{owner}\0{recipient}\0{key.cdr_id}".encode("utf-8", "surrogatepass")

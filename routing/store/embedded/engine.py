@@ -1,0 +1,108 @@
+"""The store port on one SQLite file: one thread writes, one reads, the event loop does neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from routing.directory import Platform
+from routing.state import ObjectState, StateKey
+from routing.store.embedded import platforms, records, states
+from routing.store.embedded.schema import FILE, open_reader, open_writer
+from routing.store.embedded.threads import Reader, Writer
+from routing.store.port import CdrKey, CdrRecord, Mark
+
+
+class EmbeddedStore:
+    """The store in `folder`, which is made if it lacks. It serves one process; the log's lock on the folder says so.
+
+    `busy` is how long to wait for somebody else's lock on the file, in seconds. Reads see every write that returned.
+    """
+
+    def __init__(self, folder: Path, *, busy: float = 5.0) -> None:
+        path = folder / FILE
+        self._writer = Writer("store-writer", partial(open_writer, path, busy))
+        self._reader = Reader("store-reader", partial(open_reader, path, busy))
+        self._watchers: list[Callable[[], None]] = []
+
+    async def start(self) -> None:
+        await self._writer.start()
+        try:
+            await self._reader.start()
+        except BaseException:
+            await self._writer.close()
+            raise
+
+    async def close(self) -> None:
+        # The reader first: the last connection to close moves the WAL into the file, and only the writer may write.
+        await self._reader.close()
+        await self._writer.close()
+
+    def trouble(self) -> str | None:
+        return self._writer.trouble() or self._reader.trouble()
+
+    # --- the directory -----------------------------------------------------------------------------------------------
+
+    async def load_platforms(self) -> tuple[int, Sequence[Platform]]:
+        return await self._reader.submit(platforms.load)
+
+    async def save_platform(self, platform: Platform) -> Platform:
+        return await self._writer.submit(lambda c: platforms.save(c, platform), landed=self._changed)
+
+    async def find_credential(self, digest: bytes) -> Platform | None:
+        return await self._reader.submit(lambda c: platforms.find(c, digest))
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        self._watchers.append(changed)
+
+    def _changed(self) -> None:
+        for changed in self._watchers:
+            changed()
+
+    # --- object state ------------------------------------------------------------------------------------------------
+
+    async def read_states(self, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
+        return await self._reader.submit(lambda c: states.read(c, keys))
+
+    async def write_states(self, states_: Sequence[ObjectState]) -> None:
+        await self._writer.submit(lambda c: states.write(c, states_))
+
+    # --- CDR memory --------------------------------------------------------------------------------------------------
+
+    async def read_cdr(self, key: CdrKey) -> CdrRecord | None:
+        return await self._reader.submit(lambda c: records.read_cdr(c, key))
+
+    async def write_cdr(self, record: CdrRecord) -> None:
+        await self._writer.submit(lambda c: records.write_cdr(c, record))
+
+    # --- marks -------------------------------------------------------------------------------------------------------
+
+    async def load_marks(self) -> Sequence[Mark]:
+        return await self._reader.submit(records.load_marks)
+
+    async def save_mark(self, mark: Mark) -> Mark:
+        return await self._writer.submit(lambda c: records.save_mark(c, mark))
+
+    async def remove_mark(self, mark: Mark) -> None:
+        await self._writer.submit(lambda c: records.remove_mark(c, mark))
+
+    # --- rewritten URLs and meta -------------------------------------------------------------------------------------
+
+    async def put_url(self, ref: str, content: bytes, expires: int) -> None:
+        await self._writer.submit(lambda c: records.put_url(c, ref, content, expires))
+
+    async def get_url(self, ref: str, now: int) -> bytes | None:
+        return await self._reader.submit(lambda c: records.get_url(c, ref, now))
+
+    async def expire(self, now: int, *, cdrs_before: int) -> int:
+        total = 0
+        while dropped := await self._writer.submit(lambda c: records.expire(c, now, cdrs_before)):
+            total += dropped
+        return total
+
+    async def get_meta(self, name: str) -> bytes | None:
+        return await self._reader.submit(lambda c: records.get_meta(c, name))
+
+    async def set_meta(self, name: str, value: bytes) -> None:
+        await self._writer.submit(lambda c: records.set_meta(c, name, value))

@@ -1,0 +1,137 @@
+"""CDR memory, marks, stored URLs and meta in SQLite: small records by key."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from routing.log.port import Position, TopicPartition
+from routing.store.codec import cdr_key
+from routing.store.port import CdrKey, CdrRecord, Conflict, Mark
+
+EXPIRE_ROWS: Final = 500
+"""How many records one transaction drops, so that other writes get their turn in between."""
+
+
+# --- CDR memory ------------------------------------------------------------------------------------------------------
+
+
+def read_cdr(connection: sqlite3.Connection, key: CdrKey) -> CdrRecord | None:
+    row = connection.execute(
+        "SELECT payload, epoch, offset, recorded, http_status, status_code, answer, location FROM cdrs WHERE key = ?",
+        (cdr_key(key),),
+    ).fetchone()
+    if row is None:
+        return None
+    payload, epoch, offset, recorded, http_status, status_code, answer, location = row
+    return CdrRecord(key, payload, Position(epoch, offset), recorded, http_status, status_code, answer, location)
+
+
+def write_cdr(connection: sqlite3.Connection, record: CdrRecord) -> None:
+    connection.execute(
+        "INSERT INTO cdrs (key, epoch, offset, recorded, http_status, status_code, location, answer, payload)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, offset = excluded.offset,"
+        " recorded = excluded.recorded, http_status = excluded.http_status, status_code = excluded.status_code,"
+        " location = excluded.location, answer = excluded.answer, payload = excluded.payload",
+        (
+            cdr_key(record.key),
+            *record.position,
+            record.recorded,
+            record.http_status,
+            record.status_code,
+            record.location,
+            record.answer,
+            record.payload,
+        ),
+    )
+
+
+# --- marks -----------------------------------------------------------------------------------------------------------
+
+
+def load_marks(connection: sqlite3.Connection) -> Sequence[Mark]:
+    rows = connection.execute(
+        "SELECT platform, topic, partition, epoch, offset, since, reason, revision FROM marks"
+    ).fetchall()
+    return [
+        Mark(platform, TopicPartition(topic, partition), Position(epoch, offset), since, reason, revision)
+        for platform, topic, partition, epoch, offset, since, reason, revision in rows
+    ]
+
+
+def save_mark(connection: sqlite3.Connection, mark: Mark) -> Mark:
+    """Raises Conflict before it writes anything."""
+    current = _mark_revision(connection, mark)
+    if current != mark.revision:
+        raise Conflict(_named(mark), current)
+    connection.execute("UPDATE counters SET value = value + 1 WHERE name = 'marks'")
+    (revision,) = connection.execute("SELECT value FROM counters WHERE name = 'marks'").fetchone()
+    connection.execute(
+        "INSERT OR REPLACE INTO marks (platform, topic, partition, epoch, offset, since, reason, revision)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (mark.platform, *mark.tp, *mark.position, mark.since, mark.reason, revision),
+    )
+    return replace(mark, revision=revision)
+
+
+def remove_mark(connection: sqlite3.Connection, mark: Mark) -> None:
+    """Raises Conflict before it writes anything."""
+    current = _mark_revision(connection, mark)
+    if current not in (0, mark.revision):
+        raise Conflict(_named(mark), current)
+    connection.execute(
+        "DELETE FROM marks WHERE (platform, topic, partition) = (?, ?, ?)", (mark.platform, *mark.tp)
+    )
+
+
+def _mark_revision(connection: sqlite3.Connection, mark: Mark) -> int:
+    row = connection.execute(
+        "SELECT revision FROM marks WHERE (platform, topic, partition) = (?, ?, ?)", (mark.platform, *mark.tp)
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def _named(mark: Mark) -> str:
+    return f"the mark of {mark.platform} in {mark.tp.topic}/{mark.tp.partition}"
+
+
+# --- rewritten URLs --------------------------------------------------------------------------------------------------
+
+
+def put_url(connection: sqlite3.Connection, ref: str, content: bytes, expires: int) -> None:
+    connection.execute(
+        "INSERT INTO urls (ref, content, expires) VALUES (?, ?, ?)"
+        " ON CONFLICT (ref) DO UPDATE SET content = excluded.content, expires = excluded.expires",
+        (ref, content, expires),
+    )
+
+
+def get_url(connection: sqlite3.Connection, ref: str, now: int) -> bytes | None:
+    row = connection.execute("SELECT content FROM urls WHERE ref = ? AND expires > ?", (ref, now)).fetchone()
+    return row[0] if row else None
+
+
+def expire(connection: sqlite3.Connection, now: int, cdrs_before: int) -> int:
+    """Drops up to EXPIRE_ROWS of each kind; returns how many in all."""
+    urls = connection.execute(
+        "DELETE FROM urls WHERE id IN (SELECT id FROM urls WHERE expires <= ? LIMIT ?)", (now, EXPIRE_ROWS)
+    )
+    cdrs = connection.execute(
+        "DELETE FROM cdrs WHERE id IN (SELECT id FROM cdrs WHERE recorded < ? LIMIT ?)", (cdrs_before, EXPIRE_ROWS)
+    )
+    return urls.rowcount + cdrs.rowcount
+
+
+# --- meta ------------------------------------------------------------------------------------------------------------
+
+
+def get_meta(connection: sqlite3.Connection, name: str) -> bytes | None:
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def set_meta(connection: sqlite3.Connection, name: str, value: bytes) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))

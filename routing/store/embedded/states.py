@@ -1,0 +1,98 @@
+"""Object state in SQLite: bulk upserts on a greater position, bulk reads.
+
+Rows go in by statements of many rows, not by executemany: SQLite's module lets Python's lock go around each step, and
+beside a busy event loop every step then waits for its turn.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+from routing.log.port import Position
+from routing.state import ObjectState, StateKey
+from routing.store.codec import decode_parts, encode_parts, state_key
+
+_COMPOSED: Final = 1
+_DELETED: Final = 2
+_UNCONFIRMED: Final = 4
+
+_WRITE_ROWS: Final = (50, 8, 1)
+_READ_ROWS: Final = (100, 10, 1)
+
+
+def write(connection: sqlite3.Connection, states: Sequence[ObjectState]) -> None:
+    at = 0
+    for rows in _WRITE_ROWS:
+        statement = _upsert(rows)
+        while len(states) - at >= rows:
+            values: list[Any] = []
+            for state in states[at : at + rows]:
+                flags = (
+                    (_COMPOSED if state.composed else 0)
+                    | (_DELETED if state.deleted else 0)
+                    | (_UNCONFIRMED if state.unconfirmed else 0)
+                )
+                values += (
+                    state_key(state.key),
+                    *state.position,
+                    flags,
+                    state.version,
+                    state.last_updated,
+                    encode_parts(state.parts),
+                    state.body,
+                )
+            connection.execute(statement, values)
+            at += rows
+
+
+def read(connection: sqlite3.Connection, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
+    wanted = {state_key(key): key for key in keys}
+    encoded = list(wanted)
+    found: dict[StateKey, ObjectState] = {}
+    at = 0
+    for rows in _READ_ROWS:
+        statement = _select(rows)
+        while len(encoded) - at >= rows:
+            for row in connection.execute(statement, encoded[at : at + rows]).fetchall():
+                state = _state(wanted[row[0]], row)
+                found[state.key] = state
+            at += rows
+    return found
+
+
+def _state(key: StateKey, row: tuple[Any, ...]) -> ObjectState:
+    _, epoch, offset, flags, version, last_updated, parts, body = row
+    return ObjectState(
+        key=key,
+        position=Position(epoch, offset),
+        version=version,
+        body=body,
+        composed=bool(flags & _COMPOSED),
+        parts=decode_parts(parts),
+        last_updated=last_updated,
+        deleted=bool(flags & _DELETED),
+        unconfirmed=bool(flags & _UNCONFIRMED),
+    )
+
+
+@cache
+def _upsert(rows: int) -> str:
+    return f"""
+        INSERT INTO states (key, epoch, offset, flags, version, last_updated, parts, body)
+        VALUES {", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * rows)}
+        ON CONFLICT (key) DO UPDATE SET
+            epoch = excluded.epoch, offset = excluded.offset, flags = excluded.flags, version = excluded.version,
+            last_updated = excluded.last_updated, parts = excluded.parts, body = excluded.body
+        WHERE (excluded.epoch, excluded.offset) > (epoch, offset)
+    """  # noqa: S608 - only the number of rows goes in
+
+
+@cache
+def _select(rows: int) -> str:
+    return f"""
+        SELECT key, epoch, offset, flags, version, last_updated, parts, body
+        FROM states WHERE key IN ({", ".join("?" * rows)})
+    """  # noqa: S608 - only the number of keys goes in

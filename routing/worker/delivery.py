@@ -1,0 +1,355 @@
+"""Delivery: the lanes of every platform, and the tasks that serve their slots.
+
+A slot is served by one task at a time and gives up its place after each item, so that objects take turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from random import Random
+
+from connectors.errors import HubError, NotConnected, OcpiError, OutcomeUnknown
+from connectors.values import PartyId
+from routing.clock import Clock
+from routing.event import Event
+from routing.fold import Request, fold_all
+from routing.log.port import Position, TopicPartition
+from routing.outbound import Answered
+from routing.policy import DeliverySettings, Outcome, ended, pause, retry_after
+from routing.state import ObjectState
+from routing.worker.directed import DirectedPushes
+from routing.worker.lane import Lane
+from routing.worker.marks import Marks
+from routing.worker.owned import Owned
+from routing.worker.ports import Observer, Push, Resolver, Sender
+from routing.worker.slot import Barrier, Directed, Slot, Wave, slot_key
+from routing.worker.tracker import Entry
+
+Ended = Callable[[Entry, PartyId, Outcome, str, float], None]
+
+
+class Delivery:
+    """Takes what the worker admits, and reports each event's end for each recipient through `ended`."""
+
+    def __init__(
+        self,
+        *,
+        hub: PartyId,
+        directed: DirectedPushes,
+        sender: Sender,
+        resolver: Resolver,
+        marks: Marks,
+        settings: DeliverySettings,
+        clock: Clock,
+        random: Random,
+        observer: Observer,
+        ended: Ended,
+        write_later: Callable[[ObjectState, Callable[[], None]], None],
+        holds: Callable[[], bool],
+    ) -> None:
+        self.lanes: dict[str, Lane] = {}
+        self._hub = hub
+        self._directed = directed
+        self._sender = sender
+        self._resolver = resolver
+        self._marks = marks
+        self._settings = settings
+        self._clock = clock
+        self._random = random
+        self._observer = observer
+        self._ended = ended
+        self._write_later = write_later
+        self._holds = holds
+        self._owned: dict[TopicPartition, Owned] = {}
+
+    # --- letting in --------------------------------------------------------------------------------------------------
+
+    def own(self, owned: Owned) -> None:
+        self._owned[owned.tp] = owned
+
+    def broadcast(
+        self, entry: Entry, event: Event, platform: str, party: PartyId,
+        first: tuple[Request, ...], memo: dict[int, tuple[Request, ...]],
+    ) -> None:  # fmt: skip
+        """Let a broadcast into the slot of its object and this recipient; a full lane becomes a mark."""
+        lane = self._lane(platform)
+        slot = self._slot(lane, entry, event, party)
+        wave = slot.offer(entry, first, memo)
+        slot.event = event
+        if wave is not None:
+            lane.waiting += 1
+            if lane.waiting > self._settings.waiting_most:
+                self.overflow(lane, entry.tp)
+                return
+        self._wake(lane, slot)
+
+    def push(self, entry: Entry, event: Event, platform: str, catch_up: tuple[Request, ...]) -> None:
+        """Let a directed push in; one that is still waiting when it is too late to begin is 4003."""
+        assert event.audience is not None  # noqa: S101  # what makes it directed
+        lane = self._lane(platform)
+        slot = self._slot(lane, entry, event, event.audience)
+        item = Directed(entry, event, catch_up)
+        slot.queue.append(item)
+        self._wake(lane, slot)
+        if slot.queue[0] is not item or slot.queued or not self._owned[entry.tp].active:
+            delay = max(0.0, self._directed.latest_start(event)) + 0.001
+            asyncio.get_running_loop().call_later(delay, self._too_late, lane, slot, item)
+
+    def barrier(self, event: Event, tp: TopicPartition) -> None:
+        """Nothing older of this object may go to this audience: a push that may have reached it stood here."""
+        assert event.audience is not None  # noqa: S101  # what makes it directed
+        for lane in self.lanes.values():
+            slot = lane.slots.get(slot_key(event, event.audience))
+            if slot is not None and slot.tp == tp and slot.queue:
+                slot.queue.append(Barrier())
+
+    def overflow(self, lane: Lane, tp: TopicPartition) -> None:
+        """A lane that is full: what waits of this partition becomes the platform's mark."""
+        self.mark_soon(lane, tp, "its lane was full")
+
+    def _lane(self, platform: str) -> Lane:
+        lane = self.lanes.get(platform)
+        if lane is None:
+            lane = self.lanes[platform] = Lane(platform)
+        return lane
+
+    @staticmethod
+    def _slot(lane: Lane, entry: Entry, event: Event, party: PartyId) -> Slot:
+        key = slot_key(event, party)
+        return lane.slots.get(key) or lane.add(Slot(key, entry.tp, event))
+
+    # --- serving -----------------------------------------------------------------------------------------------------
+
+    def _wake(self, lane: Lane, slot: Slot) -> None:
+        owned = self._owned.get(slot.tp)
+        if owned is None or not owned.active:
+            return
+        if not slot.queue:
+            if not slot.busy:
+                lane.drop(slot)
+            return
+        lane.enqueue(slot)
+        self._pump(lane)
+
+    def _pump(self, lane: Lane) -> None:
+        while (slot := lane.next_directed(self._settings.directed_at_once)) is not None:
+            lane.directed += 1
+            self._begin(lane, slot)
+        while (slot := lane.next_broadcast(self._settings.broadcasts_at_once)) is not None:
+            lane.broadcasts += 1
+            self._begin(lane, slot)
+
+    def _begin(self, lane: Lane, slot: Slot) -> None:
+        slot.busy = True
+        item = slot.queue[0]
+        if isinstance(item, Directed):
+            slot.queue.popleft()
+        task = asyncio.get_running_loop().create_task(self._serve(lane, slot, item))
+        in_flight = self._owned[slot.tp].in_flight
+        in_flight.add(task)
+        task.add_done_callback(in_flight.discard)
+
+    async def _serve(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier) -> None:
+        try:
+            if isinstance(item, Wave):
+                await self._serve_wave(lane, slot, item)
+            elif isinstance(item, Directed):
+                await self._serve_directed(slot, item)
+        except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop its lane
+            self._set_aside(lane, slot, item, error)
+        finally:
+            slot.busy = False
+            if isinstance(item, Wave):
+                lane.broadcasts -= 1
+            else:
+                lane.directed -= 1
+        self._wake(lane, slot)
+        self._pump(lane)
+
+    def _set_aside(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier, error: Exception) -> None:
+        """A defect of the hub: say so, and go on without this item."""
+        self._observer.trouble(f"a push could not be handled: {type(error).__name__}: {error}")
+        if isinstance(item, Wave) and slot.queue and slot.queue[0] is item:
+            self._finish(lane, slot, item, Outcome.POISON, type(error).__name__)
+        elif isinstance(item, Directed):
+            self._directed.refuse(item.event, OutcomeUnknown("the hub failed while it handled this push"))
+            self._ended(item.entry, slot.key.recipient, Outcome.POISON, type(error).__name__, 0.0)
+
+    def _permit(self, slot: Slot) -> Callable[[], bool]:
+        owned = self._owned[slot.tp]
+        return lambda: owned.active and self._holds()
+
+    async def _serve_directed(self, slot: Slot, item: Directed) -> None:
+        self._owned[slot.tp].begin(item.entry.position)
+        outcome, detail, ms, state = await self._directed.serve(item, self._permit(slot))
+        party = slot.key.recipient
+        if state is None:
+            self._ended(item.entry, party, outcome, detail, ms)
+        else:
+            self._write_later(state, lambda: self._ended(item.entry, party, outcome, detail, ms))
+
+    def _too_late(self, lane: Lane, slot: Slot, item: Directed) -> None:
+        owned = self._owned.get(slot.tp)
+        if item not in slot.queue or owned is None or not owned.active:
+            return
+        slot.queue.remove(item)
+        self.give_up(item, owned, "what waits before it for this recipient took too long")
+        self._wake(lane, slot)
+
+    def give_up(self, item: Directed, owned: Owned, why: str) -> None:
+        """Answer 4003: it was not begun, and never will be."""
+        owned.begin(item.entry.position)
+        error = NotConnected(f"not sent: {why}; send it again")
+        self._directed.refuse(item.event, error)
+        assert item.event.audience is not None  # noqa: S101  # what makes it directed
+        self._ended(item.entry, item.event.audience, Outcome.NOT_SENT, error.message, 0.0)
+
+    async def _serve_wave(self, lane: Lane, slot: Slot, wave: Wave) -> None:
+        wave.frozen = True
+        event, party = slot.event, slot.key.recipient
+        started = self._clock.monotonic()
+        while wave.requests:
+            hosted = self._resolver.still(event, party, lane.platform)
+            if hosted is None:
+                return self._finish(lane, slot, wave, Outcome.SKIPPED, "not allowed or not there any more")
+            request = wave.requests[0]
+            push = Push(
+                hosted, self._hub, event.module, request.operation, event.path[:3] + request.path, event.query,
+                request.body, event.correlation_id,
+            )  # fmt: skip
+            failure: Answered | OcpiError
+            try:
+                failure = await self._sender.push(push, within=self._settings.attempt, permit=self._permit(slot))
+            except HubError as error:
+                failure = error
+            else:
+                outcome = ended(failure)
+                if outcome is Outcome.REFUSED:
+                    return self._finish(lane, slot, wave, outcome, str(failure.status_code))
+                if outcome is not None:
+                    if self._marks.get(lane.platform, slot.tp) is not None:
+                        lane.remember(slot.key, request.position)
+                    wave.requests = wave.requests[1:]
+                    continue
+            return await self._failed(lane, slot, wave, failure)
+        ms = (self._clock.monotonic() - started) * 1000
+        return self._finish(lane, slot, wave, Outcome.DELIVERED, "", ms)
+
+    def _finish(
+        self, lane: Lane, slot: Slot, wave: Wave, outcome: Outcome, detail: str = "", ms: float = 0.0
+    ) -> None:
+        """The newest entry of a wave ended so; those folded into it were superseded by it."""
+        slot.queue.popleft()
+        lane.waiting -= 1
+        party = slot.key.recipient
+        for entry in wave.entries[:-1]:
+            self._ended(entry, party, Outcome.SUPERSEDED if outcome is Outcome.DELIVERED else outcome, detail, 0.0)
+        self._ended(wave.entries[-1], party, outcome, detail, ms)
+
+    async def _failed(self, lane: Lane, slot: Slot, wave: Wave, failure: Answered | OcpiError) -> None:
+        owned = self._owned.get(slot.tp)
+        if owned is None or not owned.active:
+            return  # it goes with the partition: the next owner sends the newest state
+        wave.attempts += 1
+        wave.frozen = False
+        later = slot.queue[1] if len(slot.queue) > 1 else None
+        if isinstance(later, Wave):
+            # what failed is carried by what came meanwhile
+            wave.requests = fold_all(wave.requests, later.requests)
+            wave.entries += later.entries
+            del slot.queue[1]
+            lane.waiting -= 1
+        if wave.attempts >= self._settings.attempts:
+            await self._mark_wave(lane, slot, wave, _why(failure))
+            return
+        delay = pause(self._settings, wave.attempts, retry_after(failure), self._random.random())
+        slot.resting = True
+        asyncio.get_running_loop().call_later(delay, self._rested, lane, slot)
+
+    def _rested(self, lane: Lane, slot: Slot) -> None:
+        slot.resting = False
+        self._wake(lane, slot)
+
+    # --- marks -------------------------------------------------------------------------------------------------------
+
+    async def _mark_wave(self, lane: Lane, slot: Slot, wave: Wave, why: str) -> None:
+        """Attempts are used up: this wave, and all else that waits of this platform and partition, is marked."""
+        slot.queue.popleft()
+        lane.waiting -= 1
+        if slot.queue and isinstance(slot.queue[0], Directed):
+            self._drop_behind(slot)
+        await self._mark(lane, slot.tp, [(slot, wave)], why)
+
+    def _drop_behind(self, slot: Slot) -> None:
+        owned = self._owned[slot.tp]
+        while slot.queue and isinstance(slot.queue[0], Directed):
+            item = slot.queue.popleft()
+            assert isinstance(item, Directed)  # noqa: S101
+            self.give_up(item, owned, "the recipient did not take the broadcast of this object that stood before it")
+
+    def mark_soon(self, lane: Lane, tp: TopicPartition, why: str) -> None:
+        """Mark what waits of this platform and partition, off the way of whoever noticed."""
+        owned = self._owned.get(tp)
+        if owned is None or not owned.active:
+            return
+        task = asyncio.get_running_loop().create_task(self._mark(lane, tp, [], why))
+        owned.in_flight.add(task)
+        task.add_done_callback(owned.in_flight.discard)
+
+    async def _mark(self, lane: Lane, tp: TopicPartition, waves: list[tuple[Slot, Wave]], why: str) -> None:
+        for slot in lane.of(tp):
+            for wave in slot.waiting():
+                if slot.busy and slot.queue[0] is wave:
+                    continue
+                slot.queue.remove(wave)
+                lane.waiting -= 1
+                waves.append((slot, wave))
+            if not slot.queue and not slot.busy and not slot.resting:
+                lane.drop(slot)
+        await self.cover(lane, tp, waves, why)
+
+    async def cover(self, lane: Lane, tp: TopicPartition, waves: Iterable[tuple[Slot, Wave]], why: str) -> None:
+        """Make the mark durable, then count what it covers as settled."""
+        waves = list(waves)
+        lowest = min((entry.position for _, wave in waves for entry in wave.entries), default=None)
+        if lowest is None:
+            return
+        await self._marks.cover(lane.platform, tp, lowest, why)
+        for slot, wave in waves:
+            for entry in wave.entries:
+                self._ended(entry, slot.key.recipient, Outcome.MARKED, why, 0.0)
+
+    def slowest(self) -> Lane | None:
+        """The platform that holds most of what waits."""
+        lane = max(self.lanes.values(), key=lambda lane: lane.waiting, default=None)
+        return lane if lane is not None and lane.waiting > 0 else None
+
+    # --- partitions that come and go ---------------------------------------------------------------------------------
+
+    def release(self, owned: Owned) -> None:
+        """The replay window is read and folded: what it left may be sent."""
+        for lane in list(self.lanes.values()):
+            for slot in lane.of(owned.tp):
+                self._wake(lane, slot)
+
+    def drop(self, tp: TopicPartition) -> None:
+        """Forget what waits of a partition that is no longer ours."""
+        self._owned.pop(tp, None)
+        for lane in self.lanes.values():
+            for slot in lane.of(tp):
+                lane.waiting -= sum(isinstance(item, Wave) for item in slot.queue)
+                slot.queue.clear()
+                lane.drop(slot)
+
+    def last_delivered(self, event: Event, platform: str) -> Position | None:
+        lane = self.lanes.get(platform)
+        if lane is None or event.audience is None:
+            return None
+        return lane.delivered.get(slot_key(event, event.audience))
+
+
+def _why(failure: Answered | OcpiError) -> str:
+    if isinstance(failure, OcpiError):
+        return f"{failure.status_code} {failure.message}"
+    return f"it answered HTTP {failure.http_status}, OCPI {failure.status_code}"

@@ -1,0 +1,274 @@
+"""The worker's life: read, admit, settle, commit; partitions that come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from random import Random
+
+from connectors.values import PartyId
+from routing.clock import Clock
+from routing.event import Event
+from routing.log.port import Assignment, Committed, Log, LogError, PartitionLost, Record, TopicPartition
+from routing.policy import DeliverySettings, Outcome
+from routing.store.port import Store
+from routing.worker.admission import Admission
+from routing.worker.delivery import Delivery
+from routing.worker.directed import DirectedPushes
+from routing.worker.marks import Marks
+from routing.worker.outcomes import Outcomes
+from routing.worker.owned import Owned
+from routing.worker.ports import Locate, Observer, Resolver, Sender
+from routing.worker.slot import Directed
+from routing.worker.states import States
+from routing.worker.takeover import conclude
+from routing.worker.tracker import Entry
+
+GROUP = "ocpi-hub.routing"
+_READ_RECORDS = 500
+_READ_BYTES = 4 * 1024 * 1024
+_READ_WAIT = 1.0
+_COMMIT_EVERY = 0.1
+_SWEEP_EVERY = 1.0
+_AGAIN_AFTER = 0.5
+
+
+class Worker:
+    """One member of the routing group. `start`, then `stop` in order, or be killed at any moment."""
+
+    def __init__(
+        self,
+        *,
+        log: Log,
+        store: Store,
+        topics: Sequence[str],
+        hub: PartyId,
+        sender: Sender,
+        resolver: Resolver,
+        locate: Locate,
+        clock: Clock,
+        random: Random,
+        observer: Observer,
+        settings: DeliverySettings | None = None,
+        member: str = "worker",
+    ) -> None:
+        self._settings = settings = settings or DeliverySettings()
+        self._clock = clock
+        self._observer = observer
+        self._owned: dict[TopicPartition, Owned] = {}
+        self._undelivered = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._consumer = log.consumer(GROUP, topics, member=member)
+        self.states = States(store, trouble=observer.trouble)
+        self.marks = Marks(store, clock, trouble=observer.trouble)
+        self.outcomes = Outcomes(log, settled=self._settled)
+        self.directed = DirectedPushes(
+            log=log, store=store, states=self.states, sender=sender, resolver=resolver, locate=locate, clock=clock,
+            settings=settings, observer=observer, hub=hub,
+        )  # fmt: skip
+        self.delivery = Delivery(
+            hub=hub, directed=self.directed, sender=sender, resolver=resolver, marks=self.marks, settings=settings,
+            clock=clock, random=random, observer=observer, ended=self._end, write_later=self.states.later,
+            holds=self._consumer.holds,
+        )  # fmt: skip
+        self.admission = Admission(
+            states=self.states, marks=self.marks, delivery=self.delivery, directed=self.directed, resolver=resolver,
+            clock=clock, observer=observer, ended=self._end_all, closed=self._close, admitted=self._admitted,
+        )  # fmt: skip
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Join the group; returns once this member takes part."""
+        await self._consumer.start(self)
+        loop = asyncio.get_running_loop()
+        runs = (self._read(), self.states.run(), self.outcomes.run(), self._commit_often(), self._sweep_often())
+        self._tasks = [loop.create_task(run) for run in runs]
+
+    async def stop(self) -> None:
+        """Leave in order: begin nothing, end or cut off what was begun, commit what is settled and mark it clean."""
+        self._stopping = True
+        if self._tasks:
+            self._tasks[0].cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._tasks[0]
+        await self._consumer.stop()
+        await self._cancel()
+
+    async def _cancel(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def kill(self) -> None:
+        """End without any order, as a killed process does (for simulations)."""
+        for owned in self._owned.values():
+            owned.active = False
+            for task in list(owned.in_flight):
+                task.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    def unsettled(self) -> int:
+        """Events that were read and are not settled."""
+        return sum(len(owned.tracker.entries) for owned in self._owned.values())
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                records = await self._consumer.read(max_records=_READ_RECORDS, max_bytes=_READ_BYTES, wait=_READ_WAIT)
+            except LogError as error:
+                self._observer.trouble(f"the log cannot be read: {error}; trying again")
+                await asyncio.sleep(_AGAIN_AFTER)
+                continue
+            await self._take(records)
+
+    async def _take(self, records: Sequence[Record]) -> None:
+        await self.admission.admit(self._owned, records)
+        for owned in list(self._owned.values()):
+            if owned.replay is not None and self._consumer.position(owned.tp) >= owned.replay.end:
+                await self._conclude(owned)
+        while self._undelivered > self._settings.undelivered_bytes:
+            if not self._relieve():
+                await asyncio.sleep(_COMMIT_EVERY)  # all that is left is in flight or being marked
+            else:
+                await asyncio.sleep(0)
+
+    async def _conclude(self, owned: Owned) -> None:
+        await conclude(owned, self.delivery, self.states)
+
+    def _relieve(self) -> bool:
+        """Too many bodies wait: the slowest platform's become a mark."""
+        lane = self.delivery.slowest()
+        if lane is None:
+            return False
+        for tp in lane.partitions():
+            self.delivery.mark_soon(lane, tp, "the hub held too many undelivered bodies")
+        return False
+
+    # --- settling ----------------------------------------------------------------------------------------------------
+
+    def _admitted(self, entry: Entry) -> None:
+        self._undelivered += entry.size
+
+    def _end(self, entry: Entry, party: PartyId, outcome: Outcome, detail: str, ms: float) -> None:
+        event = entry.event
+        if event is not None:
+            self._observer.settled(event.module, outcome)
+        if entry.ended(party, outcome, detail, ms):
+            self._close(entry)
+
+    def _end_all(self, entry: Entry, outcome: Outcome, detail: str) -> None:
+        entry.sealed = True
+        event: Event | None = entry.event
+        self._observer.settled(event.module if event is not None else "", outcome)
+        if not entry.open:
+            entry.results.append(("", outcome, detail, 0))
+        for party in list(entry.open):
+            entry.ended(party, outcome, detail)
+        self._close(entry)
+
+    def _close(self, entry: Entry) -> None:
+        """It ended for everyone: the outcome record comes next, and then it is settled."""
+        self._undelivered -= entry.size
+        entry.size = 0
+        self.outcomes.put(entry)
+
+    def _settled(self, entry: Entry) -> None:
+        """Its outcome is on the log; the next round of commits takes it."""
+
+    async def _commit_often(self) -> None:
+        while True:
+            await asyncio.sleep(_COMMIT_EVERY)
+            await self._commit({owned.tp: Committed(owned.tracker.settled_to()) for owned in self._settling()})
+
+    def _settling(self) -> list[Owned]:
+        return [
+            owned
+            for owned in self._owned.values()
+            if owned.active and owned.tracker.settled_to() > owned.tracker.committed
+        ]
+
+    async def _commit(self, commits: dict[TopicPartition, Committed]) -> None:
+        if not commits:
+            return
+        try:
+            await self._consumer.commit(commits)
+        except PartitionLost as error:
+            commits = {tp: committed for tp, committed in commits.items() if tp not in error.lost}
+        except LogError as error:
+            self._observer.trouble(f"the log does not take commits: {error}; trying again")
+            return
+        for tp, committed in commits.items():
+            if tp in self._owned:
+                self._owned[tp].tracker.committed = committed.next
+
+    async def _sweep_often(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_EVERY)
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Nothing stays unsettled for long: who holds the oldest event of a partition is marked."""
+        limit = self._clock.monotonic() - self._settings.unsettled_most
+        for owned in self._owned.values():
+            oldest = owned.tracker.oldest()
+            if owned.active and oldest is not None and oldest.since < limit:
+                for platform in set(oldest.open.values()):
+                    lane = self.delivery.lanes.get(platform)
+                    if lane is not None:
+                        self.delivery.mark_soon(lane, owned.tp, "it was too slow")
+
+    # --- partitions that come and go (the Listener of the log port) --------------------------------------------------
+
+    async def assigned(self, assignments: Sequence[Assignment]) -> None:
+        gained = [Owned(assignment) for assignment in assignments]
+        self.states.forget()
+        await self.marks.load(owned.tp for owned in gained)
+        await self._recommit(gained)
+        for owned in gained:
+            self._owned[owned.tp] = owned
+            self.delivery.own(owned)
+            owned.active = owned.replay is None
+
+    async def _recommit(self, gained: Sequence[Owned]) -> None:
+        """Unclean from here on: whoever comes after a kill must not trust the former owner's clean mark."""
+        await self._consumer.commit({owned.tp: owned.unclean() for owned in gained})
+
+    async def revoked(self, tps: Sequence[TopicPartition]) -> None:
+        going = [self._owned[tp] for tp in tps if tp in self._owned]
+        for owned in going:
+            owned.active = False
+        in_flight = {task for owned in going for task in owned.in_flight}
+        if in_flight:
+            await asyncio.wait(in_flight, timeout=self._settings.settle)
+        for task in in_flight:
+            task.cancel()
+        await asyncio.gather(*in_flight, return_exceptions=True)
+        self._answer_overtaken(going)
+        await self.states.flush()
+        await self.outcomes.flush()
+        await self._commit({owned.tp: owned.clean() for owned in going if owned.replay is None})
+        for owned in going:
+            self.delivery.drop(owned.tp)
+            del self._owned[owned.tp]
+            self._undelivered -= sum(entry.size for entry in owned.tracker.entries)
+        self.marks.forget(tps)
+        self.states.forget()
+
+    def _answer_overtaken(self, going: Sequence[Owned]) -> None:
+        """A directed push that waits, but stands before one that was begun: no owner may attempt it any more."""
+        tps = {owned.tp: owned for owned in going}
+        for lane in self.delivery.lanes.values():
+            for slot in list(lane.slots.values()):
+                owned = tps.get(slot.tp)
+                if owned is None:
+                    continue
+                for item in [item for item in slot.queue if isinstance(item, Directed)]:
+                    if item.entry.position <= owned.begun:
+                        slot.queue.remove(item)
+                        self.delivery.give_up(item, owned, "the hub was restarted before its turn came")
