@@ -81,7 +81,9 @@ def lay(body: bytes, below: tuple[str, ...], new: Request, *, level: int) -> byt
     return digits.encode(whole)
 
 
-def _place(node: dict[str, Any], below: tuple[str, ...], part: dict[str, Any], operation: Operation, level: int) -> bool:
+def _place(
+    node: dict[str, Any], below: tuple[str, ...], part: dict[str, Any], operation: Operation, level: int
+) -> bool:
     if not below:
         if operation is Operation.PUT:
             node.clear()

@@ -90,9 +90,7 @@ def after(
         if laid is not None:
             return replace(before, key=key, position=position, body=laid, composed=True, last_updated=last_updated)
     parts = fold(tuple(_request(part, before.position) for part in before.parts), new)
-    return replace(
-        before, key=key, position=position, parts=tuple(_part(r) for r in parts), last_updated=last_updated
-    )
+    return replace(before, key=key, position=position, parts=tuple(_part(r) for r in parts), last_updated=last_updated)
 
 
 def requests(state: ObjectState) -> tuple[Request, ...]:

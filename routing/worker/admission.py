@@ -75,9 +75,7 @@ class Admission:
         except Poison as error:
             entry = Entry(record.tp, record.position, None, now)
             owned.tracker.add(entry)
-            self._observer.trouble(
-                f"set aside {record.topic}/{record.partition} at {record.position.offset}: {error}"
-            )
+            self._observer.trouble(f"set aside {record.topic}/{record.partition} at {record.position.offset}: {error}")
             self._ended(entry, Outcome.POISON, str(error))
             return None
         entry = Entry(record.tp, record.position, event, now)
@@ -129,7 +127,11 @@ class Admission:
         assert event.audience is not None  # noqa: S101  # what makes it directed
         entry.opened(event.audience, "")
         entry.sealed = True
-        if owned.replay is not None and entry.position < owned.replay.end and not owned.replay.may_attempt(entry.position):
+        if (
+            owned.replay is not None
+            and entry.position < owned.replay.end
+            and not owned.replay.may_attempt(entry.position)
+        ):
             self._delivery.barrier(event, entry.tp)
             state = await self._directed.unattempted(event, entry.position)
             if state is not None:
@@ -147,9 +149,7 @@ class Admission:
         catch_up = await self._missed(event, entry.position, entry.tp, hosted.platform.id)
         self._delivery.push(entry, event, hosted.platform.id, catch_up)
 
-    async def _missed(
-        self, event: Event, position: Position, tp: TopicPartition, platform: str
-    ) -> tuple[Request, ...]:
+    async def _missed(self, event: Event, position: Position, tp: TopicPartition, platform: str) -> tuple[Request, ...]:
         """What this recipient missed of the object, where the platform's mark covers it: it goes first."""
         mark = self._marks.get(platform, tp)
         if mark is None or mark.position >= position:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from random import Random
 
-from connectors.errors import HubError, NotConnected, OcpiError, OutcomeUnknown
+from connectors.errors import NotConnected, OcpiError, OutcomeUnknown
 from connectors.values import PartyId
 from routing.clock import Clock
 from routing.event import Event
@@ -221,7 +221,7 @@ class Delivery:
             failure: Answered | OcpiError
             try:
                 failure = await self._sender.push(push, within=self._settings.attempt, permit=self._permit(slot))
-            except HubError as error:
+            except OcpiError as error:
                 failure = error
             else:
                 outcome = ended(failure)
@@ -236,9 +236,7 @@ class Delivery:
         ms = (self._clock.monotonic() - started) * 1000
         return self._finish(lane, slot, wave, Outcome.DELIVERED, "", ms)
 
-    def _finish(
-        self, lane: Lane, slot: Slot, wave: Wave, outcome: Outcome, detail: str = "", ms: float = 0.0
-    ) -> None:
+    def _finish(self, lane: Lane, slot: Slot, wave: Wave, outcome: Outcome, detail: str = "", ms: float = 0.0) -> None:
         """The newest entry of a wave ended so; those folded into it were superseded by it."""
         slot.queue.popleft()
         lane.waiting -= 1

@@ -1,0 +1,47 @@
+"""The worker's resolver: `routing.resolve` over the directory as it is at the moment of asking."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from connectors.errors import NotConnected
+from connectors.values import InterfaceRole, PartyId
+from routing import resolve
+from routing.directory import Directory, Hosted, Party
+from routing.event import Event
+
+
+class DirectoryResolver:
+    """`directory` gives the current snapshot; `reload` brings it up to date from the store."""
+
+    def __init__(self, directory: Callable[[], Directory], reload: Callable[[], Awaitable[None]]) -> None:
+        self._directory = directory
+        self._reload = reload
+
+    def broadcast(self, event: Event) -> Sequence[Hosted]:
+        directory = self._directory()
+        platform = directory.platforms.get(event.platform)
+        if platform is None:
+            return ()
+        return resolve.broadcast(directory, platform, Party(event.sender, event.sender_role), event.module)
+
+    def directed(self, event: Event) -> Hosted:
+        """Raises UnknownReceiver, NotConnected or HubError."""
+        if event.audience is None:
+            raise NotConnected("this push names no recipient")
+        return resolve.recipient(self._directory(), event.module, InterfaceRole.RECEIVER, event.sender, event.audience)
+
+    def still(self, event: Event, recipient: PartyId, platform: str) -> Hosted | None:
+        """The recipient, if it is still where it was, offers the module and may have it."""
+        directory = self._directory()
+        for hosted in directory.hosted(recipient):
+            if hosted.platform.id == platform and not hosted.party.suspended and hosted.platform.registered:
+                if hosted.platform.endpoint(event.module, InterfaceRole.RECEIVER) is None:
+                    continue
+                allowed = directory.agreements.allows(event.sender, recipient, event.module)
+                return hosted if allowed else None
+        return None
+
+    async def refresh(self, revision: int) -> None:
+        if self._directory().revision < revision:
+            await self._reload()
