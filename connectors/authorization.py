@@ -20,7 +20,7 @@ from connectors.errors import InvalidParameters
 LONGEST: Final = 64
 """The longest credential that OCPI allows, in characters."""
 
-_HEADER: Final = re.compile(r"[ \t]*token[ \t]+([!-~]{1,1024})[ \t]*", re.IGNORECASE)
+_HEADER: Final = re.compile(r"[ \t]*token[ \t]+([!-~]{1,1024})[ \t]*", re.IGNORECASE | re.ASCII)
 _PLAIN: Final = re.compile(r"[!-~]+")
 _PLAIN_BYTES: Final = re.compile(rb"[!-~]+")
 _BASE64: Final = re.compile(r"([A-Za-z0-9+/]+)={0,2}")

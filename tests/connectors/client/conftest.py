@@ -1,0 +1,33 @@
+"""Fixtures: peers on 127.0.0.1, and a client that may reach them and nothing else inside."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+
+import pytest
+
+from connectors.client.client import Client
+from tests.connectors.client.peers import Listen, Peer, Talk
+
+
+@pytest.fixture
+async def listen() -> AsyncIterator[Listen]:
+    peers: list[Peer] = []
+
+    async def listening(talk: Talk | None = None) -> Peer:
+        peers.append(await Peer(talk).start())
+        return peers[-1]
+
+    yield listening
+    for peer in peers:
+        await peer.stop()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    """One that may speak to 127.0.0.1 and nothing else inside."""
+    one = Client([ip_network("127.0.0.1/32")], body_limit=1 << 20)
+    await one.start()
+    yield one
+    await one.close()
