@@ -10,7 +10,7 @@ Object ids come from outside and may hold any character, so keys are bytes in wh
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
@@ -91,9 +91,11 @@ def decode_platform(record: bytes) -> Platform:
     return platform_of(orjson.loads(record))
 
 
-def held(platform: Platform) -> Iterable[tuple[PartyId, Role]]:
-    """The parties, as roles, that nobody else may register while this platform holds them."""
-    return () if platform.removed else {(party.id, party.role): None for party in platform.parties if not party.removed}
+def held(platform: Platform) -> Collection[tuple[PartyId, Role]]:
+    """The parties, as roles, that nobody else may register while this platform holds them; each once, in order."""
+    if platform.removed:
+        return ()
+    return dict.fromkeys((party.id, party.role) for party in platform.parties if not party.removed)
 
 
 # --- object state ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from routing.directory import Platform
 from routing.state import ObjectState, StateKey
-from routing.store.embedded import platforms, records, states
+from routing.store.embedded import platforms, records
+from routing.store.embedded import states as objects
 from routing.store.embedded.schema import FILE, open_reader, open_writer
 from routing.store.embedded.threads import Reader, Writer
 from routing.store.port import CdrKey, CdrRecord, Mark
@@ -63,10 +64,10 @@ class EmbeddedStore:
     # --- object state ------------------------------------------------------------------------------------------------
 
     async def read_states(self, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
-        return await self._reader.submit(lambda c: states.read(c, keys))
+        return await self._reader.submit(lambda c: objects.read(c, keys))
 
-    async def write_states(self, states_: Sequence[ObjectState]) -> None:
-        await self._writer.submit(lambda c: states.write(c, states_))
+    async def write_states(self, states: Sequence[ObjectState]) -> None:
+        await self._writer.submit(lambda c: objects.write(c, states))
 
     # --- CDR memory --------------------------------------------------------------------------------------------------
 

@@ -82,9 +82,7 @@ def remove_mark(connection: sqlite3.Connection, mark: Mark) -> None:
     current = _mark_revision(connection, mark)
     if current not in (0, mark.revision):
         raise Conflict(_named(mark), current)
-    connection.execute(
-        "DELETE FROM marks WHERE (platform, topic, partition) = (?, ?, ?)", (mark.platform, *mark.tp)
-    )
+    connection.execute("DELETE FROM marks WHERE (platform, topic, partition) = (?, ?, ?)", (mark.platform, *mark.tp))
 
 
 def _mark_revision(connection: sqlite3.Connection, mark: Mark) -> int:

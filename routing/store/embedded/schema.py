@@ -50,7 +50,9 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             since INTEGER NOT NULL, reason TEXT NOT NULL, revision INTEGER NOT NULL,
             PRIMARY KEY (platform, topic, partition)
         ) WITHOUT ROWID""",
-        "CREATE TABLE urls (id INTEGER PRIMARY KEY, ref TEXT NOT NULL, expires INTEGER NOT NULL, content BLOB NOT NULL)",
+        """CREATE TABLE urls (
+            id INTEGER PRIMARY KEY, ref TEXT NOT NULL, expires INTEGER NOT NULL, content BLOB NOT NULL
+        )""",
         "CREATE UNIQUE INDEX urls_ref ON urls (ref)",
         "CREATE INDEX urls_expires ON urls (expires)",
     ),

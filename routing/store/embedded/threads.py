@@ -12,6 +12,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -79,9 +80,7 @@ class Reader:
 
     # --- in the thread -----------------------------------------------------------------------------------------------
 
-    def _run(
-        self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[None], ended: asyncio.Future[None]
-    ) -> None:
+    def _run(self, loop: asyncio.AbstractEventLoop, opened: asyncio.Future[None], ended: asyncio.Future[None]) -> None:
         try:
             connection = self._connect()
         except Exception as error:  # noqa: BLE001 - handed on to who started the thread
@@ -124,8 +123,8 @@ class Reader:
             try:
                 job.value = job.work(connection)
             except Exception as error:  # noqa: BLE001 - handed on to who asked
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                with suppress(sqlite3.Error):
+                    connection.rollback()
                 job.error = self._judged(error)
             else:
                 self._trouble = None

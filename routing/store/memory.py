@@ -1,0 +1,239 @@
+"""The store in memory, for tests and the simulation in virtual time: no threads, no clock, no chance of its own.
+
+`MemoryData` is what would lie on a disk; any number of `MemoryStore` handles work on one, and it outlives them, as a
+store outlives a killed process. `Hooks` decide how long things take and what fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from connectors.values import PartyId, Role
+from routing.directory import Platform
+from routing.log.port import TopicPartition
+from routing.state import ObjectState, StateKey
+from routing.store.codec import held
+from routing.store.port import CdrKey, CdrRecord, Conflict, Mark, StoreAway, Taken
+
+
+class Hooks(Protocol):
+    """Both are told the name of the port's call, may sleep, and may raise StoreAway or be cancelled."""
+
+    async def before(self, call: str) -> None:
+        """Before the call has any effect: a failure here means that nothing was written."""
+
+    async def after(self, call: str) -> None:
+        """After the effect, before the caller hears of it: a failure here is a write whose answer was lost."""
+
+
+@dataclass(slots=True)
+class MemoryData:
+    """What all handles share."""
+
+    revision: int = 0
+    marked: int = 0
+    platforms: dict[str, Platform] = field(default_factory=dict)
+    states: dict[StateKey, ObjectState] = field(default_factory=dict)
+    cdrs: dict[CdrKey, CdrRecord] = field(default_factory=dict)
+    marks: dict[tuple[str, TopicPartition], Mark] = field(default_factory=dict)
+    urls: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    meta: dict[str, bytes] = field(default_factory=dict)
+    watchers: dict[MemoryStore, list[Callable[[], None]]] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """One handle. `away`, while it is a sentence, is why every call of this handle raises StoreAway."""
+
+    def __init__(self, data: MemoryData | None = None, *, hooks: Hooks | None = None) -> None:
+        self.data = data if data is not None else MemoryData()
+        self.away: str | None = None
+        self._hooks = hooks
+        self._open = False
+
+    async def start(self) -> None:
+        if self.away is not None:
+            raise StoreAway(self.away)
+        self._open = True
+
+    async def close(self) -> None:
+        self.kill()
+
+    def kill(self) -> None:
+        """As a process ends that is killed: nothing is told to it any more, what it wrote is there."""
+        self._open = False
+        self.data.watchers.pop(self, None)
+
+    def trouble(self) -> str | None:
+        return self.away
+
+    # --- the directory -----------------------------------------------------------------------------------------------
+
+    async def load_platforms(self) -> tuple[int, Sequence[Platform]]:
+        await self._before("load_platforms")
+        loaded = self.data.revision, tuple(self.data.platforms.values())
+        await self._after("load_platforms")
+        return loaded
+
+    async def save_platform(self, platform: Platform) -> Platform:
+        await self._before("save_platform")
+        stored = self.data.platforms.get(platform.id)
+        current = stored.revision if stored else 0
+        if current != platform.revision:
+            raise Conflict(f"platform {platform.id}", current)
+        holders = self._holders(platform.id)
+        for party, role in held(platform):
+            if (party, role) in holders:
+                raise Taken(f"{party} as {role}", holders[(party, role)])
+        saved = replace(platform, revision=current + 1)
+        self.data.platforms[platform.id] = saved
+        self.data.revision += 1
+        loop = asyncio.get_running_loop()
+        for watchers in self.data.watchers.values():
+            for changed in watchers:
+                loop.call_soon(changed)
+        await self._after("save_platform")
+        return saved
+
+    async def find_credential(self, digest: bytes) -> Platform | None:
+        await self._before("find_credential")
+        found = None
+        for platform in self.data.platforms.values():
+            if not platform.removed and any(issued.digest == digest for issued in platform.issued):
+                found = platform
+        await self._after("find_credential")
+        return found
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        self.data.watchers.setdefault(self, []).append(changed)
+
+    def _holders(self, besides: str) -> dict[tuple[PartyId, Role], str]:
+        return {
+            holds: platform.id
+            for platform in self.data.platforms.values()
+            if platform.id != besides
+            for holds in held(platform)
+        }
+
+    # --- object state ------------------------------------------------------------------------------------------------
+
+    async def read_states(self, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
+        await self._before("read_states")
+        states = self.data.states
+        found = {key: states[key] for key in keys if key in states}
+        await self._after("read_states")
+        return found
+
+    async def write_states(self, states: Sequence[ObjectState]) -> None:
+        await self._before("write_states")
+        stored = self.data.states
+        for state in states:
+            there = stored.get(state.key)
+            if there is None or state.position > there.position:
+                stored[state.key] = state
+        await self._after("write_states")
+
+    # --- CDR memory --------------------------------------------------------------------------------------------------
+
+    async def read_cdr(self, key: CdrKey) -> CdrRecord | None:
+        await self._before("read_cdr")
+        record = self.data.cdrs.get(key)
+        await self._after("read_cdr")
+        return record
+
+    async def write_cdr(self, record: CdrRecord) -> None:
+        await self._before("write_cdr")
+        self.data.cdrs[record.key] = record
+        await self._after("write_cdr")
+
+    # --- marks -------------------------------------------------------------------------------------------------------
+
+    async def load_marks(self) -> Sequence[Mark]:
+        await self._before("load_marks")
+        marks = tuple(self.data.marks.values())
+        await self._after("load_marks")
+        return marks
+
+    async def save_mark(self, mark: Mark) -> Mark:
+        await self._before("save_mark")
+        current = self._mark_revision(mark)
+        if current != mark.revision:
+            raise Conflict(_named(mark), current)
+        self.data.marked += 1
+        saved = replace(mark, revision=self.data.marked)
+        self.data.marks[(mark.platform, mark.tp)] = saved
+        await self._after("save_mark")
+        return saved
+
+    async def remove_mark(self, mark: Mark) -> None:
+        await self._before("remove_mark")
+        current = self._mark_revision(mark)
+        if current not in (0, mark.revision):
+            raise Conflict(_named(mark), current)
+        self.data.marks.pop((mark.platform, mark.tp), None)
+        await self._after("remove_mark")
+
+    def _mark_revision(self, mark: Mark) -> int:
+        stored = self.data.marks.get((mark.platform, mark.tp))
+        return stored.revision if stored else 0
+
+    # --- rewritten URLs and meta -------------------------------------------------------------------------------------
+
+    async def put_url(self, ref: str, content: bytes, expires: int) -> None:
+        await self._before("put_url")
+        self.data.urls[ref] = (content, expires)
+        await self._after("put_url")
+
+    async def get_url(self, ref: str, now: int) -> bytes | None:
+        await self._before("get_url")
+        content, expires = self.data.urls.get(ref, (b"", now))
+        await self._after("get_url")
+        return content if expires > now else None
+
+    async def expire(self, now: int, *, cdrs_before: int) -> int:
+        await self._before("expire")
+        urls, cdrs = self.data.urls, self.data.cdrs
+        old_urls = [ref for ref, (_, expires) in urls.items() if expires <= now]
+        old_cdrs = [key for key, record in cdrs.items() if record.recorded < cdrs_before]
+        for ref in old_urls:
+            del urls[ref]
+        for key in old_cdrs:
+            del cdrs[key]
+        await self._after("expire")
+        return len(old_urls) + len(old_cdrs)
+
+    async def get_meta(self, name: str) -> bytes | None:
+        await self._before("get_meta")
+        value = self.data.meta.get(name)
+        await self._after("get_meta")
+        return value
+
+    async def set_meta(self, name: str, value: bytes) -> None:
+        await self._before("set_meta")
+        self.data.meta[name] = value
+        await self._after("set_meta")
+
+    # --- what takes time and fails -----------------------------------------------------------------------------------
+
+    async def _before(self, call: str) -> None:
+        self._ask()
+        if self._hooks is not None:
+            await self._hooks.before(call)
+            self._ask()  # it may have gone away, or been killed, meanwhile
+
+    async def _after(self, call: str) -> None:
+        if self._hooks is not None:
+            await self._hooks.after(call)
+            self._ask()
+
+    def _ask(self) -> None:
+        if not self._open:
+            raise StoreAway("the store is not open")
+        if self.away is not None:
+            raise StoreAway(self.away)
+
+
+def _named(mark: Mark) -> str:
+    return f"the mark of {mark.platform} in {mark.tp.topic}/{mark.tp.partition}"

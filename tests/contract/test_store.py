@@ -1,0 +1,432 @@
+"""What routing/store/port.py says, on every engine. An engine joins by a fixture of its own in ENGINES."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connectors.authorization import Form, digest
+from connectors.values import InterfaceRole, PartyId, Role
+from routing.directory import Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
+from routing.log.port import Position, TopicPartition
+from routing.state import ObjectState, Part, StateKey
+from routing.store.embedded import EmbeddedStore
+from routing.store.memory import MemoryData, MemoryStore
+from routing.store.port import CdrKey, CdrRecord, Conflict, Mark, Store, Taken
+
+CPO = PartyId("NL", "TNM")
+EMSP = PartyId("DE", "EMS")
+TP = TopicPartition("ocpi.locations", 7)
+
+
+def on_disk(folder: Path) -> Callable[[], Store]:
+    return lambda: EmbeddedStore(folder)
+
+
+def in_memory(folder: Path) -> Callable[[], Store]:
+    del folder
+    data = MemoryData()
+    return lambda: MemoryStore(data)
+
+
+ENGINES: dict[str, Callable[[Path], Callable[[], Store]]] = {
+    "embedded": on_disk,
+    "memory": in_memory,
+}
+"""Each gives a way to open handles, one after the other, on the same data."""
+
+
+class Harness:
+    def __init__(self, make: Callable[[], Store]) -> None:
+        self._make = make
+        self.store = make()
+
+    async def reopen(self) -> Store:
+        await self.store.close()
+        self.store = self._make()
+        await self.store.start()
+        return self.store
+
+
+@pytest.fixture(params=sorted(ENGINES))
+async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
+    harness = Harness(ENGINES[request.param](tmp_path))
+    await harness.store.start()
+    yield harness
+    await harness.store.close()
+
+
+@pytest.fixture
+def store(harness: Harness) -> Store:
+    return harness.store
+
+
+def platform(id: str = "p1", *parties: Party, credential: str | None = None, created: int = 1) -> Platform:
+    issued = (Issued(digest(credential), Kind.ACCESS, created=created),) if credential else ()
+    return Platform(id=id, parties=parties, issued=issued, created=created)
+
+
+FULL = Platform(
+    id="018f2c4e-6d3b-7aa0-9a55-0f4de7e1b6aa",
+    status=Status.OFFLINE,
+    invited=((CPO, Role.CPO), (EMSP, Role.EMSP)),
+    parties=(Party(CPO, Role.CPO, "The New Motion ü", suspended=True), Party(EMSP, Role.EMSP, removed=True)),
+    versions_url="https://cpo.example/ocpi/versions",
+    version="2.2.1",
+    endpoints=(Endpoint("locations", InterfaceRole.SENDER, "https://cpo.example/ocpi/2.2.1/locations/"),),
+    origins=("https://cpo.example:443",),
+    presents=bytes(range(256)),
+    form=Form.RAW,
+    issued=(
+        Issued(digest("a"), Kind.INVITATION, created=5, expires=99, used=True),
+        Issued(digest("b"), Kind.ACCESS, created=6),
+    ),
+    settings=PlatformSettings(Validate.REPORT, Form.BASE64, ("https://other.example:8443",)),
+    created=1_700_000_000_000,
+    updated=1_700_000_000_001,
+)
+
+
+# --- the directory ---------------------------------------------------------------------------------------------------
+
+
+async def test_platform_comes_back_whole(harness: Harness) -> None:
+    saved = await harness.store.save_platform(FULL)
+    assert saved == replace(FULL, revision=1)
+    store = await harness.reopen()
+    assert list((await store.load_platforms())[1]) == [saved]
+    again = await store.save_platform(replace(saved, removed=True))
+    assert again.revision == 2
+    assert list((await store.load_platforms())[1]) == [again]
+
+
+async def test_directory_revision_grows_with_every_change(store: Store) -> None:
+    empty, platforms = await store.load_platforms()
+    assert not platforms
+    saved = await store.save_platform(platform("p1"))
+    first, _ = await store.load_platforms()
+    await store.save_platform(replace(saved, version="2.2.1"))
+    await store.save_platform(platform("p2"))
+    last, platforms = await store.load_platforms()
+    assert empty < first < last
+    assert {p.id for p in platforms} == {"p1", "p2"}
+
+
+async def test_of_two_simultaneous_edits_one_wins_and_the_other_is_told_the_newer_revision(store: Store) -> None:
+    saved = await store.save_platform(platform())
+    edits = (replace(saved, version="2.2.1"), replace(saved, version="2.3.0"))
+    one, other = await asyncio.gather(*map(store.save_platform, edits), return_exceptions=True)
+    won, lost = (one, other) if isinstance(one, Platform) else (other, one)
+    assert isinstance(won, Platform)
+    assert isinstance(lost, Conflict)
+    assert lost.current == won.revision == 2
+    assert list((await store.load_platforms())[1]) == [won]
+
+
+async def test_inserting_what_is_there_and_replacing_what_is_not_are_conflicts(store: Store) -> None:
+    await store.save_platform(platform())
+    with pytest.raises(Conflict) as there:
+        await store.save_platform(platform())
+    assert there.value.current == 1
+    with pytest.raises(Conflict) as gone:
+        await store.save_platform(replace(platform("p2"), revision=3))
+    assert gone.value.current == 0
+
+
+async def test_a_party_is_held_once_in_each_role(store: Store) -> None:
+    await store.save_platform(platform("p1", Party(CPO, Role.CPO)))
+    with pytest.raises(Taken) as taken:
+        await store.save_platform(platform("p2", Party(EMSP, Role.EMSP), Party(CPO, Role.CPO)))
+    assert taken.value.platform == "p1"
+    assert "NL-TNM" in taken.value.what
+    assert "CPO" in taken.value.what
+    assert [p.id for p in (await store.load_platforms())[1]] == ["p1"]
+    await store.save_platform(platform("p2", Party(CPO, Role.EMSP)))
+
+
+async def test_of_two_that_register_a_party_at_the_same_moment_one_is_refused(store: Store) -> None:
+    both = (platform("p1", Party(CPO, Role.CPO)), platform("p2", Party(CPO, Role.CPO)))
+    results = await asyncio.gather(*map(store.save_platform, both), return_exceptions=True)
+    assert [type(result) for result in results].count(Taken) == 1
+    assert len((await store.load_platforms())[1]) == 1
+
+
+@pytest.mark.parametrize("removed", ["party", "platform"])
+async def test_a_removed_party_may_be_taken_over(store: Store, removed: str) -> None:
+    saved = await store.save_platform(platform("p1", Party(CPO, Role.CPO)))
+    if removed == "party":
+        await store.save_platform(replace(saved, parties=(Party(CPO, Role.CPO, removed=True),)))
+    else:
+        saved = await store.save_platform(replace(saved, removed=True))
+    await store.save_platform(platform("p2", Party(CPO, Role.CPO)))
+    if removed == "platform":
+        with pytest.raises(Taken):
+            await store.save_platform(replace(saved, removed=False))
+
+
+async def test_credential_is_found_until_it_is_withdrawn(store: Store) -> None:
+    saved = await store.save_platform(platform(credential="old"))
+    assert await store.find_credential(digest("old")) == saved
+    assert await store.find_credential(digest("never")) is None
+    both = replace(saved, issued=(*saved.issued, Issued(digest("new"), Kind.ACCESS, created=2)))
+    saved = await store.save_platform(both)
+    assert await store.find_credential(digest("old")) == saved
+    assert await store.find_credential(digest("new")) == saved
+    saved = await store.save_platform(replace(saved, issued=saved.issued[1:]))
+    assert await store.find_credential(digest("old")) is None
+    assert await store.find_credential(digest("new")) == saved
+
+
+async def test_credential_of_a_removed_platform_is_not_found(harness: Harness) -> None:
+    saved = await harness.store.save_platform(platform(credential="c"))
+    saved = await harness.store.save_platform(replace(saved, removed=True))
+    assert await harness.store.find_credential(digest("c")) is None
+    store = await harness.reopen()
+    assert await store.find_credential(digest("c")) is None
+    back = await store.save_platform(replace(saved, removed=False))
+    assert await store.find_credential(digest("c")) == back
+
+
+async def test_watchers_are_told_of_changes_and_of_nothing_else(store: Store) -> None:
+    told = asyncio.Event()
+    store.watch(told.set)
+    saved = await store.save_platform(platform())
+    await asyncio.wait_for(told.wait(), 5)
+    told.clear()
+    with pytest.raises(Conflict):
+        await store.save_platform(replace(saved, revision=9))
+    await store.write_states([state(1)])
+    await asyncio.sleep(0)
+    assert not told.is_set()
+    await store.save_platform(saved)
+    await asyncio.wait_for(told.wait(), 5)
+
+
+# --- object state ----------------------------------------------------------------------------------------------------
+
+KEY = StateKey(CPO, "locations", "LOC1", "", None)
+
+
+def state(offset: int, *, epoch: int = 1, key: StateKey = KEY, body: bytes | None = None) -> ObjectState:
+    return ObjectState(key, Position(epoch, offset), "2.2.1", body or f'{{"n": {offset}}}'.encode())
+
+
+async def read(store: Store, key: StateKey = KEY) -> ObjectState | None:
+    return (await store.read_states([key])).get(key)
+
+
+async def test_only_a_greater_position_replaces_a_state(store: Store) -> None:
+    await store.write_states([state(5)])
+    await store.write_states([state(4)])
+    assert await read(store) == state(5)
+    await store.write_states([state(5, body=b"another")])
+    assert await read(store) == state(5)
+    await store.write_states([state(6)])
+    assert await read(store) == state(6)
+
+
+async def test_the_epoch_goes_before_the_offset(store: Store) -> None:
+    await store.write_states([state(900)])
+    await store.write_states([state(1, epoch=2)])
+    assert await read(store) == state(1, epoch=2)
+    await store.write_states([state(901)])
+    assert await read(store) == state(1, epoch=2)
+
+
+async def test_an_older_state_in_a_batch_does_not_stop_the_others(store: Store) -> None:
+    other = KEY._replace(object_id="LOC2")
+    await store.write_states([state(5)])
+    await store.write_states([state(3), state(2, key=other), state(4, key=other), state(3, key=other)])
+    assert await read(store) == state(5)
+    assert await read(store, other) == state(4, key=other)
+
+
+async def test_a_state_comes_back_whole(harness: Harness) -> None:
+    parts = (
+        Part((), whole=False, body=b'{"n":1.10}'),
+        Part(("EVSE 1",), whole=True, body=b'{\n"\xff": [1]}'),
+        Part(("é", "1"), whole=False, body=b""),
+    )
+    tombstone = ObjectState(KEY, Position(1, 1), "2.1.1", deleted=True, last_updated="2024-01-01T00:00:00.1Z")
+    bare = ObjectState(KEY._replace(object_id="LOC2"), Position(2**31, 2**62), "2.2.1", parts=parts, unconfirmed=True)
+    whole = ObjectState(
+        KEY._replace(object_id="LOC3"), Position(1, 2), "2.2.1", bytes(range(256)) * 9, composed=True, parts=parts
+    )
+    await harness.store.write_states([tombstone, bare, whole])
+    store = await harness.reopen()
+    keys = [tombstone.key, bare.key, whole.key]
+    assert await store.read_states(keys) == dict(zip(keys, (tombstone, bare, whole), strict=True))
+
+
+async def test_a_tombstone_gives_way_to_a_newer_put(store: Store) -> None:
+    await store.write_states([replace(state(2), body=None, deleted=True)])
+    await store.write_states([state(1)])
+    assert (await store.read_states([KEY]))[KEY].deleted
+    await store.write_states([state(3)])
+    assert await read(store) == state(3)
+
+
+async def test_keys_that_look_alike_are_apart(store: Store) -> None:
+    keys = [
+        KEY,
+        KEY._replace(audience=EMSP),
+        KEY._replace(owner=EMSP),
+        KEY._replace(module="tariffs"),
+        KEY._replace(variant="RFID"),
+        KEY._replace(object_id="LOC1\0RFID"),
+        KEY._replace(object_id="B\0C", variant="A"),
+        KEY._replace(object_id="C", variant="A\0B"),
+        KEY._replace(object_id="C", variant="A\1B"),
+        KEY._replace(object_id="C", variant="A\1\2B"),
+        KEY._replace(object_id="\udcff"),
+        KEY._replace(object_id=""),
+        KEY._replace(owner=PartyId("NL", "T*M")),
+        KEY._replace(owner=PartyId("NL", "T")),
+    ]
+    states = [state(number + 1, key=key) for number, key in enumerate(keys)]
+    await store.write_states(states)
+    assert await store.read_states(keys) == {state.key: state for state in states}
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 49, 261])
+async def test_many_states_at_once(store: Store, count: int) -> None:
+    states = [state(n + 1, key=KEY._replace(object_id=f"L{n}")) for n in range(count)]
+    await store.write_states(states)
+    keys = [state.key for state in states]
+    unknown = KEY._replace(object_id="UNKNOWN")
+    assert await store.read_states([unknown, *keys, *keys[:3]]) == {state.key: state for state in states}
+
+
+# --- CDR memory ------------------------------------------------------------------------------------------------------
+
+CDR = CdrKey(CPO, "CDR-1", EMSP)
+
+
+async def test_cdr_record_comes_back_whole_and_is_overwritten(harness: Harness) -> None:
+    attempted = CdrRecord(CDR, b'{"id": "cdr-1", "n": 1.10}', Position(1, 9), recorded=100)
+    answered = replace(
+        attempted, http_status=200, status_code=1000, answer=b"{\xff}", location="https://hub.example/x", recorded=101
+    )
+    assert await harness.store.read_cdr(CDR) is None
+    await harness.store.write_cdr(attempted)
+    assert await harness.store.read_cdr(CDR) == attempted
+    await harness.store.write_cdr(answered)
+    store = await harness.reopen()
+    assert await store.read_cdr(CDR) == answered
+    assert await store.read_cdr(_cdr("CDR-2")) is None
+
+
+def _cdr(id: str, recipient: PartyId = EMSP) -> CdrKey:
+    return CdrKey(CPO, id, recipient)
+
+
+async def test_the_same_cdr_at_two_recipients_is_two_records(store: Store) -> None:
+    other = _cdr("CDR-1", PartyId("FR", "EMS"))
+    await store.write_cdr(CdrRecord(CDR, b"one", Position(1, 1), recorded=1))
+    await store.write_cdr(CdrRecord(other, b"two", Position(1, 2), recorded=1))
+    first, second = await store.read_cdr(CDR), await store.read_cdr(other)
+    assert first is not None
+    assert second is not None
+    assert (first.payload, second.payload) == (b"one", b"two")
+
+
+# --- marks -----------------------------------------------------------------------------------------------------------
+
+MARK = Mark("p1", TP, Position(1, 50), since=1000, reason="its lane was full")
+
+
+async def test_marks_are_inserted_replaced_and_removed(harness: Harness) -> None:
+    saved = await harness.store.save_mark(MARK)
+    assert saved == replace(MARK, revision=saved.revision)
+    assert saved.revision > 0
+    lower = await harness.store.save_mark(replace(saved, position=Position(1, 40)))
+    assert lower.revision > saved.revision
+    elsewhere = await harness.store.save_mark(replace(MARK, tp=TP._replace(partition=8)))
+    store = await harness.reopen()
+    assert set(await store.load_marks()) == {lower, elsewhere}
+    await store.remove_mark(lower)
+    assert list(await store.load_marks()) == [elsewhere]
+    await store.remove_mark(lower)
+    assert list(await store.load_marks()) == [elsewhere]
+
+
+async def test_who_does_not_know_the_newest_mark_changes_nothing(store: Store) -> None:
+    first = await store.save_mark(MARK)
+    second = await store.save_mark(replace(first, position=Position(1, 40)))
+    changes: list[Callable[[], Awaitable[object]]] = [
+        lambda: store.save_mark(MARK),
+        lambda: store.save_mark(first),
+        lambda: store.remove_mark(first),
+        lambda: store.remove_mark(MARK),
+    ]
+    for change in changes:
+        with pytest.raises(Conflict) as conflict:
+            await change()
+        assert conflict.value.current == second.revision
+    assert list(await store.load_marks()) == [second]
+    await store.remove_mark(second)
+    with pytest.raises(Conflict) as gone:
+        await store.save_mark(second)
+    assert gone.value.current == 0
+
+
+async def test_a_mark_made_anew_is_safe_from_who_held_the_former_one(harness: Harness) -> None:
+    former = await harness.store.save_mark(MARK)
+    await harness.store.remove_mark(former)
+    store = await harness.reopen()
+    anew = await store.save_mark(MARK)
+    with pytest.raises(Conflict):
+        await store.remove_mark(former)
+    with pytest.raises(Conflict):
+        await store.save_mark(former)
+    assert list(await store.load_marks()) == [anew]
+
+
+# --- rewritten URLs, expiry, meta ------------------------------------------------------------------------------------
+
+
+async def test_a_stored_url_is_there_until_it_expires(harness: Harness) -> None:
+    await harness.store.put_url("ref", b"\0content\xff", expires=100)
+    store = await harness.reopen()
+    assert await store.get_url("ref", now=99) == b"\0content\xff"
+    assert await store.get_url("ref", now=100) is None
+    assert await store.get_url("REF", now=0) is None
+    await store.put_url("ref", b"newer", expires=200)
+    assert await store.get_url("ref", now=150) == b"newer"
+
+
+async def test_expire_drops_what_is_old_and_counts_it(store: Store) -> None:
+    for n in range(3):
+        await store.put_url(f"ref{n}", b"c", expires=100 + n)
+        await store.write_cdr(CdrRecord(_cdr(f"CDR-{n}"), b"{}", Position(1, n), recorded=1000 + n))
+    assert await store.expire(101, cdrs_before=1001) == 3
+    assert [await store.get_url(f"ref{n}", now=0) for n in range(3)] == [None, None, b"c"]
+    assert [await store.read_cdr(_cdr(f"CDR-{n}")) is None for n in range(3)] == [True, False, False]
+    assert await store.expire(101, cdrs_before=1001) == 0
+
+
+async def test_meta_is_kept_by_name(harness: Harness) -> None:
+    assert await harness.store.get_meta("keys") is None
+    await harness.store.set_meta("keys", b"\0one")
+    await harness.store.set_meta("keys", b"\0two")
+    store = await harness.reopen()
+    assert await store.get_meta("keys") == b"\0two"
+    assert await store.get_meta("other") is None
+
+
+async def test_an_open_store_has_no_trouble(store: Store) -> None:
+    await store.set_meta("name", b"value")
+    assert store.trouble() is None
+
+
+async def test_many_callers_at_once_each_get_their_own(store: Store) -> None:
+    async def one(n: int) -> None:
+        key = KEY._replace(object_id=f"L{n}")
+        await store.write_states([state(n + 1, key=key)])
+        assert await read(store, key) == state(n + 1, key=key)
+
+    await asyncio.gather(*map(one, range(100)))
