@@ -53,8 +53,11 @@ class Catalogue:
         self.version = version
         self.rows = tuple(rows)
         self._by_endpoint: dict[tuple[str, InterfaceRole | None], list[Row]] = {}
+        self._by_shape: dict[tuple[str, InterfaceRole | None, str, int], list[tuple[Row, tuple[str, ...]]]] = {}
         for row in self.rows:
             self._by_endpoint.setdefault((row.module, row.interface), []).append(row)
+            shape = (row.module, row.interface, row.method, len(row.segments))
+            self._by_shape.setdefault(shape, []).append((row, row.segments))
 
     def endpoints(self) -> list[tuple[str, InterfaceRole | None]]:
         """(module, interface) of every endpoint that version details must offer, in catalogue order."""
@@ -66,19 +69,18 @@ class Catalogue:
         `segments` are the decoded path segments after the endpoint URL, empty ones left out. Raises UnknownUrl (404)
         where no row has this shape, MethodNotAllowed (405) with the methods that the shape has.
         """
+        for row, template in self._by_shape.get((module, interface, method, len(segments)), ()):
+            params = fit(template, segments)
+            if params is not None:
+                return Match(row, params)
         rows = self._by_endpoint.get((module, interface))
         if rows is None:
             raise UnknownUrl(f"there is no {module} endpoint here: GET the version details for those that there are")
-        allowed: list[str] = []
-        for row in rows:
-            params = fit(row.segments, segments)
-            if params is None:
-                continue
-            if row.method == method:
-                return Match(row, params)
-            allowed.append(row.method)
+        allowed = [row.method for row in rows if fit(row.segments, segments) is not None]
         if allowed:
-            raise MethodNotAllowed(f"{method} is not a method of this URL; it has {', '.join(allowed)}", allowed=tuple(allowed))
+            raise MethodNotAllowed(
+                f"{method} is not a method of this URL; it has {', '.join(allowed)}", allowed=tuple(allowed)
+            )
         shapes = ", ".join(sorted({row.template or "(nothing)" for row in rows}))
         raise UnknownUrl(f"no URL of {module} has these path segments; after the endpoint URL come: {shapes}")
 
