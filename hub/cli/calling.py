@@ -1,0 +1,100 @@
+"""The CLI's way to the running hub: the operator API over HTTP, and a sentence for whatever keeps it from answering."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from hub.operator.key import find_key, key_file
+from hub.settings import Settings
+
+TIMEOUT = 60.0
+"""Seconds; a handshake that the operator asks for waits for the other platform."""
+
+
+class CallFailed(Exception):
+    """The hub did not do what was asked; the sentence says why, and what to do."""
+
+
+class OperatorApi:
+    """Calls the operator port of `HUB_OPERATOR_URL` with the key of the settings or of the data folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._base = settings.operator_base
+
+    def get(self, path: str, **query: object) -> Any:
+        """The JSON at `path`. Raises CallFailed."""
+        return self._call("GET", f"{path}?{urlencode(query)}" if query else path, None)
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """The JSON that this POST is answered with. Raises CallFailed."""
+        return self._call("POST", path, body)
+
+    def parties(self, wanted: str, page: int = 1000) -> list[dict[str, Any]]:
+        """Every party that `wanted` filters, of all pages. Raises CallFailed."""
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = self.get("/api/parties", filter=wanted, offset=len(found), limit=page)
+            found += answer["parties"]
+            if not answer["parties"] or len(found) >= answer["total"]:
+                return found
+
+    def _call(self, method: str, path: str, body: Any) -> Any:
+        key = find_key(self._settings)
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key.get_secret_value()}"
+        parts = urlsplit(self._base)
+        host = parts.hostname or ""
+        connection: http.client.HTTPConnection
+        if parts.scheme == "https":
+            connection = http.client.HTTPSConnection(
+                host, parts.port, timeout=TIMEOUT, context=ssl.create_default_context()
+            )
+        else:
+            connection = http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT)
+        try:
+            content = None if body is None else json.dumps(body).encode()
+            connection.request(method, parts.path.rstrip("/") + path, content, headers)
+            response = connection.getresponse()
+            status, text = response.status, response.read()
+        except ConnectionRefusedError:
+            raise CallFailed(
+                f"no hub is running at {self._base}: start it with `ocpi-hub serve`, "
+                "or say where it is with HUB_OPERATOR_URL"
+            ) from None
+        except (OSError, http.client.HTTPException) as wrong:
+            reason = str(wrong) or type(wrong).__name__
+            raise CallFailed(f"the hub at {self._base} cannot be reached: {reason}; see HUB_OPERATOR_URL") from None
+        finally:
+            connection.close()
+        return self._read(status, text, known=key is not None)
+
+    def _read(self, status: int, text: bytes, *, known: bool) -> Any:
+        if status == 401:
+            raise CallFailed(
+                f"the hub at {self._base} does not take the operator key: set HUB_OPERATOR_KEY to its key"
+                if known
+                else "there is no operator key: set HUB_OPERATOR_KEY, or HUB_DATA so that "
+                f"the running hub's {key_file(self._settings).name} is found"
+            )
+        try:
+            content = json.loads(text)
+        except ValueError:
+            raise CallFailed(
+                f"what answers at {self._base} is not the operator port of a hub (HTTP {status}); see HUB_OPERATOR_URL"
+            ) from None
+        if not 200 <= status < 300:
+            error = content.get("error") if isinstance(content, dict) else None
+            raise CallFailed(str(error or f"the hub answered HTTP {status}"))
+        return content
+
+
+def party_path(country_code: str, party_id: str, action: str = "") -> str:
+    """The path of a party in the operator API."""
+    path = f"/api/parties/{quote(country_code, safe='')}/{quote(party_id, safe='')}"
+    return f"{path}/{action}" if action else path

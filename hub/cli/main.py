@@ -1,0 +1,53 @@
+"""The command `ocpi-hub`: runs the hub, looks after its parties, plays sample parties."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from hub import settings as hub_settings
+from hub.cli import output, party, simulate
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    # A pretty stack trace shows local variables, and so credentials.
+    pretty_exceptions_enable=False,
+    help="An open-source OCPI roaming hub. Settings are environment variables: see `ocpi-hub settings`.",
+)
+app.add_typer(party.app, name="party")
+app.add_typer(simulate.app, name="simulate")
+
+
+@app.command()
+def serve() -> None:
+    """Run the hub alone, until SIGTERM or Ctrl-C."""
+    settings = hub_settings.load_or_exit()
+    from hub.serve import run  # noqa: PLC0415 - the other commands start without the server's weight
+
+    with output.failures():
+        code = run(settings)
+    raise typer.Exit(code)
+
+
+@app.command()
+def settings(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Every setting as it holds here, its default, and what it means; secrets are not shown."""
+    now = hub_settings.effective(hub_settings.load_or_exit())
+    if json:
+        output.as_json(now)
+        return
+    output.table(
+        ("variable", "here", "default", "meaning"),
+        [(line.name, now[line.name], line.default, line.meaning) for line in hub_settings.described()],
+    )
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

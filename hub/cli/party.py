@@ -1,0 +1,169 @@
+"""`ocpi-hub party`: invite, list, show, suspend, resume, remove, connect, over the running hub's operator API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from connectors.values import PartyId, Role
+from hub.cli import output
+from hub.cli.calling import OperatorApi, party_path
+from hub.settings import load_or_exit
+
+app = typer.Typer(no_args_is_help=True, help="The parties of the running hub.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Country = Annotated[str, typer.Argument(metavar="COUNTRY", help="country_code, two letters")]
+Party = Annotated[str, typer.Argument(metavar="PARTY", help="party_id, up to three characters")]
+
+
+def _api() -> OperatorApi:
+    return OperatorApi(load_or_exit())
+
+
+@app.command()
+def invite(
+    parties: Annotated[
+        list[str], typer.Argument(metavar="COUNTRY PARTY ROLE...", help="for example NL TNM CPO; several may follow")
+    ],
+    json: Json = False,
+) -> None:
+    """Invite a platform to register these parties: prints the token and the versions URL to give to it."""
+    wanted = _triples(parties)
+    with output.failures():
+        given = _api().post("/api/parties/invite", {"parties": wanted})
+    if json:
+        output.as_json({"token": given["token"], "versions_url": given["versions_url"]})
+        return
+    output.line(f"versions URL  {given['versions_url']}")
+    output.line(f"token         {given['token']}")
+    output.line("Give both to the party. The token is shown only now, and ends when the party has registered.")
+
+
+@app.command("list")
+def list_(
+    wanted: Annotated[
+        str, typer.Option("--filter", help="Only what contains this: party, role, name, status, platform.")
+    ] = "",
+    json: Json = False,
+) -> None:
+    """Every party that the hub knows."""
+    with output.failures():
+        rows = _api().parties(wanted)
+    if json:
+        output.as_json(rows)
+        return
+    output.table(
+        ("party", "role", "name", "status", "version", "platform"),
+        [[r["party"], r["role"], r["name"], _status(r), r["version"], r["platform"]] for r in rows],
+        title="parties",
+    )
+
+
+@app.command()
+def show(country: Country, party: Party, json: Json = False) -> None:
+    """All of one party: its platform, roles, endpoints, settings, and what it still has to be resynced with."""
+    with output.failures():
+        shown = _api().get(party_path(country, party))
+    _print(shown, json=json)
+
+
+@app.command()
+def suspend(country: Country, party: Party, json: Json = False) -> None:
+    """Block a party: it can neither call nor be called, and is shown as OFFLINE."""
+    _act(country, party, "suspend", json=json)
+
+
+@app.command()
+def resume(country: Country, party: Party, json: Json = False) -> None:
+    """End a suspension."""
+    _act(country, party, "resume", json=json)
+
+
+@app.command()
+def remove(country: Country, party: Party, json: Json = False) -> None:
+    """Remove a party for good, or withdraw its invitation; it stays listed as SUSPENDED."""
+    _act(country, party, "remove", json=json)
+
+
+@app.command()
+def connect(
+    versions_url: Annotated[str, typer.Argument(metavar="VERSIONS_URL", help="the versions URL of the platform")],
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="the token that it gave to the hub")],
+    json: Json = False,
+) -> None:
+    """Register the hub with a platform that invited it: the hub starts the handshake."""
+    with output.failures():
+        connected = _api().post("/api/platforms/connect", {"versions_url": versions_url, "token": token})
+    if json:
+        output.as_json(connected)
+        return
+    names = ", ".join(f"{row['role']} {row['party']}" for row in connected["parties"])
+    output.line(f"connected with {names} as platform {connected['platform']}")
+
+
+def _act(country: str, party: str, action: str, *, json: bool) -> None:
+    with output.failures():
+        shown = _api().post(party_path(country, party, action))
+    if json:
+        output.as_json(shown)
+    else:
+        output.line(f"{shown['party']} is {shown['status']} now")
+
+
+def _triples(words: list[str]) -> list[dict[str, str]]:
+    if not words or len(words) % 3:
+        raise typer.BadParameter("write COUNTRY PARTY ROLE, for example NL TNM CPO, once for each party")
+    parties = []
+    for country, party, role in zip(words[::3], words[1::3], words[2::3], strict=True):
+        if role.upper() not in set(Role):
+            raise typer.BadParameter(f"{role!r} is not a role; one of {', '.join(Role)} belongs there")
+        try:
+            id = PartyId.of(country, party)
+        except ValueError as wrong:
+            raise typer.BadParameter(str(wrong)) from None
+        parties.append({"country_code": id.country_code, "party_id": id.party_id, "role": role.upper()})
+    return parties
+
+
+def _status(row: dict[str, Any]) -> str:
+    notes = [
+        note
+        for note, holds in (
+            ("removed", row["removed"]),
+            ("suspended", row["suspended"]),
+            ("invited", not row["registered"] and not row["removed"]),
+        )
+        if holds
+    ]
+    return f"{row['status']} ({', '.join(notes)})" if notes else str(row["status"])
+
+
+def _print(shown: dict[str, Any], *, json: bool) -> None:
+    if json:
+        output.as_json(shown)
+        return
+    output.line(f"{shown['party']}  {shown['status']}")
+    for platform in shown["platforms"]:
+        output.line("")
+        settings = platform["settings"]
+        facts = {
+            "platform": platform["id"],
+            "parties on it": ", ".join(platform["parties"]),
+            "roles": ", ".join(f"{role['role']} {role['name']} {_status(role)}" for role in platform["roles"]),
+            "version": platform["version"] or "not registered",
+            "versions URL": platform["versions_url"],
+            "origins": ", ".join(platform["origins"]),
+            "settings": f"validate={settings['validate']} form={settings['form'] or platform['form'] + ' (seen)'}",
+            "updated": platform["updated"],
+        }
+        for name, value in facts.items():
+            output.line(f"  {name:<14}{value}")
+        endpoints = [[e["identifier"], e["role"], e["url"]] for e in platform["endpoints"]]
+        output.table(("module", "role", "URL"), endpoints, title="endpoints")
+        marks = [
+            [f"{m['topic']}/{m['partition']}", m["position"]["offset"], m["since"], m["reason"]]
+            for m in platform["marks"]
+        ]
+        output.table(("partition", "from", "since", "why"), marks, title="resync marks")

@@ -1,0 +1,1 @@
+"""The operator port: health, metrics, and the API that the CLI speaks."""

@@ -1,0 +1,100 @@
+"""The bodies that the operator API takes, and one sentence for what is wrong with one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from connectors.client import origin_of
+from connectors.errors import InvalidParameters
+from connectors.values import PartyId, Role
+from routing.directory import Validate
+
+
+class BadRequest(Exception):
+    """The body or a parameter is not what belongs there; the sentence says where."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class InvitedParty(_Body):
+    """One party, in one role."""
+
+    country_code: str
+    party_id: str
+    role: Role
+
+    def party(self) -> PartyId:
+        """Raises BadRequest."""
+        try:
+            return PartyId.of(self.country_code, self.party_id)
+        except ValueError as wrong:
+            raise BadRequest(str(wrong)) from None
+
+
+class Invite(_Body):
+    """POST /api/parties/invite."""
+
+    parties: Annotated[list[InvitedParty], Field(min_length=1, max_length=1000)]
+
+
+class Connect(_Body):
+    """POST /api/platforms/connect: the versions URL and the token that the other platform gave."""
+
+    versions_url: Annotated[str, Field(min_length=1, max_length=255)]
+    token: Annotated[SecretStr, Field(min_length=1, max_length=64)]
+
+    @field_validator("token")
+    @classmethod
+    def _printable(cls, token: SecretStr) -> SecretStr:
+        if not all("!" <= sign <= "~" for sign in token.get_secret_value()):
+            raise ValueError("only printable ASCII without blanks may be in it")
+        return token
+
+
+class PatchSettings(_Body):
+    """PATCH /api/platforms/{id}/settings: what is left out stays; `form` null lets the platform's own form decide."""
+
+    validation: Annotated[Validate | None, Field(alias="validate")] = None
+    form: Literal["raw", "base64"] | None = None
+    origins: Annotated[list[str] | None, Field(max_length=100)] = None
+
+    @field_validator("origins")
+    @classmethod
+    def _origins(cls, origins: list[str] | None) -> list[str] | None:
+        try:
+            return None if origins is None else list(dict.fromkeys(origin_of(origin) for origin in origins))
+        except InvalidParameters as wrong:
+            raise ValueError(wrong.message) from None
+
+
+BodyT = TypeVar("BodyT", bound=_Body)
+
+
+def read(model: type[BodyT], body: bytes) -> BodyT:
+    """The body as this model. Raises BadRequest naming each path, and never what stood there."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as wrong:
+        told = wrong.errors(include_url=False, include_input=False, include_context=False)[:20]
+        raise BadRequest("; ".join(f"{_path(error['loc'])}: {error['msg']}" for error in told)) from None
+
+
+def number(query: str | None, default: int, *, least: int, most: int, name: str) -> int:
+    """A whole number of the query. Raises BadRequest."""
+    if query is None:
+        return default
+    try:
+        value = int(query)
+    except ValueError:
+        value = least - 1
+    if not least <= value <= most:
+        raise BadRequest(f"{name} is not a whole number of {least} to {most}")
+    return value
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)

@@ -1,0 +1,134 @@
+"""What the operator API tells of parties, as JSON: everything but secrets. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors.values import PartyId
+from routing.directory import Party, Platform, Status
+from routing.store.port import Mark
+
+Json = dict[str, Any]
+
+
+def status_of(platform: Platform, party: Party) -> Status:
+    """The ConnectionStatus that others are shown of this party (OCPI 2.2.1, 15.4.1)."""
+    if platform.removed or party.removed:
+        return Status.SUSPENDED
+    if party.suspended:
+        return Status.OFFLINE
+    return platform.status if platform.registered else Status.PLANNED
+
+
+def hosted(platform: Platform) -> Iterator[tuple[Party, bool]]:
+    """Every party of a platform, and whether it has registered; the invited ones after those that have."""
+    registered = {(party.id, party.role) for party in platform.parties}
+    for party in platform.parties:
+        yield party, True
+    for id, role in platform.invited:
+        if (id, role) not in registered:
+            yield Party(id, role), False
+
+
+def rows(platforms: Iterable[Platform], wanted: str = "") -> list[Json]:
+    """A row for each party and role, sorted; `wanted` must be in the party, role, name, status or platform."""
+    found = []
+    for platform in platforms:
+        for party, registered in hosted(platform):
+            row = {
+                "party": str(party.id),
+                "country_code": party.id.country_code,
+                "party_id": party.id.party_id,
+                **_role(platform, party, registered),
+                "platform": platform.id,
+                "version": platform.version,
+            }
+            text = " ".join(str(row[key]) for key in ("party", "role", "name", "status", "platform"))
+            if wanted.lower() in text.lower():
+                found.append(row)
+    return sorted(found, key=lambda row: (row["party"], row["role"], row["removed"], row["platform"]))
+
+
+def shown(party: PartyId, platforms: Sequence[Platform], marks: Sequence[Mark]) -> Json | None:
+    """Everything of a party and the platforms that host it or did; None when the hub does not know it."""
+    hosts = [platform for platform in platforms if any(one.id == party for one, _ in hosted(platform))]
+    if not hosts:
+        return None
+    hosts.sort(key=lambda platform: (platform.removed, -platform.updated))
+    statuses = (status_of(platform, one) for platform in hosts for one, _ in hosted(platform) if one.id == party)
+    return {
+        "party": str(party),
+        "country_code": party.country_code,
+        "party_id": party.party_id,
+        "status": next(statuses),
+        "platforms": [_platform(platform, party, marks) for platform in hosts],
+    }
+
+
+def _role(platform: Platform, party: Party, registered: bool) -> Json:
+    return {
+        "role": party.role,
+        "name": party.name,
+        "status": status_of(platform, party),
+        "registered": registered,
+        "suspended": party.suspended,
+        "removed": party.removed or platform.removed,
+    }
+
+
+def _platform(platform: Platform, party: PartyId, marks: Sequence[Mark]) -> Json:
+    return {
+        "id": platform.id,
+        "status": platform.status,
+        "version": platform.version,
+        "versions_url": platform.versions_url,
+        "roles": [_role(platform, one, registered) for one, registered in hosted(platform) if one.id == party],
+        "parties": sorted({str(one.id) for one, _ in hosted(platform)}),
+        "endpoints": [
+            {"identifier": endpoint.identifier, "role": endpoint.role, "url": endpoint.url}
+            for endpoint in platform.endpoints
+        ],
+        "origins": list(platform.known_origins),
+        "form": platform.form.name.lower(),
+        "settings": settings_of(platform),
+        "issued": [
+            {
+                "kind": issued.kind,
+                "created": when(issued.created),
+                "expires": None if issued.expires is None else when(issued.expires),
+                "used": issued.used,
+            }
+            for issued in platform.issued
+        ],
+        "marks": [_mark(mark) for mark in marks if mark.platform == platform.id],
+        "created": when(platform.created),
+        "updated": when(platform.updated),
+        "revision": platform.revision,
+    }
+
+
+def settings_of(platform: Platform) -> Json:
+    """What an operator set for a platform."""
+    settings = platform.settings
+    return {
+        "validate": settings.validate,
+        "form": None if settings.form is None else settings.form.name.lower(),
+        "origins": list(settings.origins),
+    }
+
+
+def _mark(mark: Mark) -> Json:
+    return {
+        "topic": mark.tp.topic,
+        "partition": mark.tp.partition,
+        "position": {"epoch": mark.position.epoch, "offset": mark.position.offset},
+        "since": when(mark.since),
+        "reason": mark.reason,
+    }
+
+
+def when(ms: int) -> str:
+    """UTC milliseconds as people and OCPI write them."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

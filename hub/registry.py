@@ -1,0 +1,201 @@
+"""The directory as this process sees it: the store's snapshot, kept fresh, and found by credential.
+
+Readers take `directory` once for each call; it is immutable, and swapped whole when anything changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from connectors.authorization import present
+from connectors.errors import EngineAway, NotConnected
+from connectors.values import PartyId
+from hub.keys import Keys
+from routing.directory import Agreements, Directory, Issued, Platform
+from routing.store.port import Conflict, Store, StoreAway
+
+log = structlog.get_logger(__name__)
+
+MISS_SECONDS = 1.0
+MAX_MISSES = 10_000
+RETRY_SECONDS = 0.25
+MAX_CONFLICTS = 8
+
+
+def utc_ms() -> int:
+    """Now, in UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Registry:
+    """Keeps the current `Directory`. Start it once before use; stop it before the store is closed."""
+
+    def __init__(
+        self,
+        store: Store,
+        keys: Keys,
+        *,
+        hub: PartyId,
+        agreements: Agreements | None = None,
+        now: Callable[[], int] = utc_ms,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.now = now
+        self._store = store
+        self._keys = keys
+        self._agreements = agreements
+        self._monotonic = monotonic
+        self._directory = Directory((), hub=hub, revision=-1, agreements=agreements)
+        self._headers: dict[str, tuple[Platform, str]] = {}
+        self._misses: OrderedDict[bytes, float] = OrderedDict()
+        self._dead: set[bytes] = set()
+        self._changed = asyncio.Event()
+        self._loading = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._stale = True
+
+    async def start(self) -> None:
+        """Load the directory and follow its changes. Raises StoreAway."""
+        # Watch first, then load: a change between the two is then seen as a change, not missed.
+        self._store.watch(self._changed.set)
+        await self.refresh()
+        self._task = asyncio.create_task(self._follow(), name="registry")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    @property
+    def directory(self) -> Directory:
+        return self._directory
+
+    def trouble(self) -> str | None:
+        """A sentence while the directory may be behind the store (readiness), else None."""
+        return "the directory of parties cannot be read from the store" if self._stale else None
+
+    async def lookup(self, digest: bytes) -> tuple[Platform, Issued] | None:
+        """The platform of a credential, by its SHA-256; None when it is unknown, ended or expired.
+
+        One that the snapshot does not have is looked up once in the store, and a miss is remembered for a second.
+        Raises EngineAway when the store cannot say.
+        """
+        if digest in self._dead:
+            return None
+        found = self._directory.credential(digest)
+        if found is None:
+            found = await self._look_up(digest)
+        if found is None or (found[1].expires is not None and found[1].expires <= self.now()):
+            return None
+        return found
+
+    async def _look_up(self, digest: bytes) -> tuple[Platform, Issued] | None:
+        moment = self._monotonic()
+        if (until := self._misses.get(digest)) is not None and moment < until:
+            return None
+        try:
+            if await self._store.find_credential(digest) is not None:
+                await self.refresh()
+        except StoreAway as away:
+            raise EngineAway("the hub's store cannot be reached, so the credential cannot be judged; repeat") from away
+        found = self._directory.credential(digest)
+        if found is None:
+            self._misses[digest] = moment + MISS_SECONDS
+            self._misses.move_to_end(digest)
+            if len(self._misses) > MAX_MISSES:
+                self._misses.popitem(last=False)
+        return found
+
+    def end(self, digests: Iterable[bytes]) -> None:
+        """These credentials work no more in this process from now on, while the store is still being told."""
+        self._dead.update(digests)
+
+    def ended(self, digests: Iterable[bytes]) -> None:
+        """The store was told of these: the snapshot no longer has them."""
+        self._dead.difference_update(digests)
+
+    async def save(self, platform: Platform) -> Platform:
+        """Persist and refresh before returning, so that what it says works at once.
+
+        Raises the store's Conflict, Taken and StoreAway.
+        """
+        saved = await self._store.save_platform(platform)
+        await self.refresh()
+        return saved
+
+    async def change(self, id: str, decide: Callable[[Platform], Platform]) -> Platform:
+        """Save what `decide` makes of the newest record, again if somebody else changed it meanwhile.
+
+        `decide` is pure, and raises when the newest record no longer allows the change. A record given back
+        unchanged is not written. Raises KeyError for an unknown platform, and what `save` raises.
+        """
+        for left in reversed(range(MAX_CONFLICTS)):
+            current = self._directory.platforms[id]
+            wanted = decide(current)
+            if wanted == current:
+                return current
+            try:
+                return await self.save(wanted)
+            except Conflict:
+                if not left:
+                    raise
+                await self.refresh()
+        raise AssertionError("unreachable")
+
+    def authorization_for(self, platform: Platform) -> str:
+        """The value of the Authorization header that the hub presents to this platform.
+
+        Decrypted once a record. Raises NotConnected (4003) when the platform gave the hub no credential.
+        """
+        cached = self._headers.get(platform.id)
+        if cached is not None and cached[0] is platform:
+            return cached[1]
+        if platform.presents is None:
+            raise NotConnected("the platform of this party has not finished its registration, so it cannot be called")
+        credential = self._keys.decrypt(platform.presents, platform.id.encode()).decode()
+        header = present(credential, platform.settings.form or platform.form)
+        if self._directory.platforms.get(platform.id) is platform:
+            self._headers[platform.id] = (platform, header)
+        return header
+
+    async def refresh(self) -> None:
+        """Read the directory from the store and swap it in, unless a newer one is there already. Raises StoreAway."""
+        async with self._loading:
+            self._changed.clear()
+            try:
+                revision, platforms = await self._store.load_platforms()
+            except StoreAway:
+                self._stale = True
+                self._changed.set()
+                raise
+            self._stale = False
+            if revision > self._directory.revision:
+                known = self._directory.platforms
+                # Records that did not change stay the same objects, and so keep what is cached beside them.
+                kept = [known[p.id] if p.id in known and known[p.id] == p else p for p in platforms]
+                self._directory = Directory(
+                    kept, hub=self._directory.hub, revision=revision, agreements=self._agreements
+                )
+                self._misses.clear()
+                self._headers = {
+                    id: cached for id, cached in self._headers.items() if self._directory.platforms.get(id) is cached[0]
+                }
+
+    async def _follow(self) -> None:
+        while True:
+            await self._changed.wait()
+            try:
+                await self.refresh()
+            except StoreAway:
+                log.warning("directory_not_read", retry_seconds=RETRY_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                log.exception("directory_not_read")
+                await asyncio.sleep(RETRY_SECONDS)
+                self._changed.set()
