@@ -28,12 +28,6 @@ from connectors.errors import NotConnected
 AT_ONCE: Final = 32 * 1024
 """Bodies up to this many bytes are written together with the headers, without a task."""
 
-_CONNECTIONS_TRIED: Final = 3
-
-
-class _Spoken(Exception):
-    """The connection at hand already holds something that nobody asked for: it must not be taken for the answer."""
-
 
 class Attempt:
     """What one request may do and how far it came."""
@@ -59,14 +53,10 @@ class Attempt:
     async def carry(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """The middleware. Raises NotConnected, OutcomeUnknown, InvalidParameters, and nothing of aiohttp's."""
         cast("Request", request).attempt = self
-        for _ in range(_CONNECTIONS_TRIED):
-            try:
-                return await handler(request)
-            except _Spoken:
-                continue
-            except failures.FOREIGN as error:
-                raise self.failure(error) from error
-        raise NotConnected(f"{self.origin} speaks before it is asked: it is not an HTTP server; nothing was sent")
+        try:
+            return await handler(request)
+        except failures.FOREIGN as error:
+            raise self.failure(error) from error
 
     def failure(self, error: BaseException) -> Exception:
         """The project's error for one of failures.FOREIGN."""
@@ -102,8 +92,8 @@ class Request(ClientRequest):
         """Write the request if the attempt still may. Raises NotConnected, otherwise what aiohttp raises."""
         attempt = self.attempt
         protocol = cast("Conversation", conn.protocol)
-        if protocol.should_close or not protocol.is_connected():
-            raise _Spoken
+        if not protocol.is_connected():
+            raise NotConnected(f"{attempt.origin} ended the connection before it was asked; nothing was sent")
         conn.add_callback(protocol.done)
         if self._body is not None:
             return await super().send(conn)

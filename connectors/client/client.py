@@ -114,8 +114,6 @@ class Client:
         attempt = Attempt(origin, body, deadline, permit)
         seen = False
         try:
-            if within <= 0:
-                raise failures.late(origin, begun=False)
             async with asyncio.timeout_at(deadline):
                 response, content = await self._exchange(attempt, method, url, headers)
                 if response.status in _REDIRECTS:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_network
 
 import pytest
+import uvloop
 
 from connectors.client.client import Client
-from tests.connectors.client.peers import Listen, Peer, Talk
+from tests.connectors.client.peers import Clock, Listen, Peer, Talk
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every test on both loops: how a connection ends is theirs."""
+    return {"asyncio": Clock, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

@@ -15,6 +15,22 @@ Talk = Callable[["Peer", asyncio.StreamWriter], Awaitable[None]]
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{"status_code":1000}'
 
 
+class Clock(asyncio.SelectorEventLoop):
+    """A loop whose time can be put forward, so that a deadline passes at a known moment and nobody waits for it."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+def expire() -> None:
+    """Let an hour pass, on a loop that is a Clock."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Clock)
+    loop.ahead += 3600
+
+
 class Peer:
     """A server on 127.0.0.1. `talk` is called for each request, on its connection; the default answers OK."""
 

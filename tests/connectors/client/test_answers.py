@@ -10,10 +10,11 @@ from ipaddress import ip_network
 from unittest.mock import Mock
 
 import pytest
+from aiohttp.abc import ResolveResult
 
 from connectors.client.client import Client
 from connectors.errors import HubError, OcpiError, OutcomeUnknown
-from tests.connectors.client.peers import OK, Listen, Peer, answering, resetting
+from tests.connectors.client.peers import OK, Listen, Names, Peer, answering, expire, resetting
 
 LIMIT = 1 << 20  # the fixture's
 ENVELOPE = b'{"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}'
@@ -226,6 +227,24 @@ async def test_a_redirect_that_then_fails_is_unknown_for_the_party_has_seen_the_
     permissions = iter([True, False])
     with pytest.raises(OutcomeUnknown):
         await client.send("PUT", peer.url + "/a", {}, b"{}", within=5, permit=lambda: next(permissions))
+    assert len(peer.requests) == 1
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_a_redirect_whose_second_connection_comes_too_late_is_unknown(listen: Listen) -> None:
+    class Fading(Names):
+        async def resolve(self, *_: object, **__: object) -> list[ResolveResult]:
+            if peer.requests:
+                expire()
+                await asyncio.Event().wait()
+            return await Names(fading_example=["127.0.0.1"]).resolve("fading.example", peer.port)
+
+    peer = await listen(answering(reply(b"", b"Location: /b", b"Connection: close", status=b"307 X")))
+    client = Client([ip_network("127.0.0.1/32")], resolver=Fading(), dns_ttl=0, connect_timeout=1e6)
+    await client.start()
+    with pytest.raises(OutcomeUnknown):
+        await client.send("PUT", f"http://fading.example:{peer.port}/a", {}, b"{}", within=60)
+    await client.close()
     assert len(peer.requests) == 1
 
 

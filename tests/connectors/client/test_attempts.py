@@ -8,10 +8,12 @@ import socket
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from ipaddress import ip_network
 
 import pytest
 from aiohttp import ClientSession, ServerDisconnectedError
+from aiohttp.abc import ResolveResult
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,11 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from connectors.client.attempt import AT_ONCE
 from connectors.client.client import Client
 from connectors.errors import InvalidParameters, NotConnected, OcpiError, OutcomeUnknown
-from tests.connectors.client.peers import OK, Listen, Names, Peer, Talk, answering, closing, resetting, silent
+from tests.connectors.client.peers import OK, Listen, Names, Peer, Talk, answering, closing, expire, resetting, silent
 
 METHODS = ["GET", "PUT", "POST", "PATCH", "DELETE"]
 BODIES = [None, b"{}", b"x" * (AT_ONCE + 1)]
-SOON = 0.05
+on_a_clock = pytest.mark.asyncio(loop_factories=["asyncio"])
 
 
 def once_then(talk: Talk) -> Talk:
@@ -90,40 +92,48 @@ async def test_once_begun_whatever_is_not_a_whole_answer_is_unknown(
     assert len(peer.requests) == 1
 
 
+@on_a_clock
 @pytest.mark.parametrize("body", BODIES)
-@pytest.mark.parametrize("talk", [silent, answering(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{")])
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{"])
 async def test_p2_a_request_that_timed_out_is_cut_off(
-    talk: Talk, body: bytes | None, listen: Listen, client: Client
+    start: bytes, body: bytes | None, listen: Listen, client: Client
 ) -> None:
-    peer = await listen(talk)
+    async def too_slow(_: Peer, writer: asyncio.StreamWriter) -> None:
+        writer.write(start)
+        expire()
+
+    peer = await listen(too_slow)
     with pytest.raises(OutcomeUnknown, match="in time"):
-        await client.send("PUT", peer.url, {}, body, within=SOON)
-    await asyncio.wait_for(peer.ended.wait(), 5)
+        await client.send("PUT", peer.url, {}, body, within=60)
+    await peer.ended.wait()
     assert peer.reset
     assert len(peer.requests) == 1
 
 
+@on_a_clock
 async def test_p2_what_was_not_sent_of_a_request_that_timed_out_never_arrives(client: Client) -> None:
     release, ended, arrived = asyncio.Event(), asyncio.Event(), 0
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal arrived
         await release.wait()
-        try:
+        with suppress(ConnectionResetError):
             while block := await reader.read(1 << 16):
                 arrived += len(block)
-        except ConnectionResetError:
-            pass
         writer.close()
         ended.set()
+
+    def permit() -> bool:
+        asyncio.get_running_loop().call_soon(expire)
+        return True
 
     server = await asyncio.start_server(slow, "127.0.0.1", 0, limit=1 << 10)
     body = b"x" * (32 << 20)
     with pytest.raises(OutcomeUnknown):
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        await client.send("PUT", url, {}, body, within=SOON)
+        await client.send("PUT", url, {}, body, within=60, permit=permit)
     release.set()
-    await asyncio.wait_for(ended.wait(), 5)
+    await ended.wait()
     server.close()
     assert arrived < len(body)
 
@@ -161,18 +171,42 @@ async def test_a_name_that_is_not_known_is_not_connected() -> None:
 
 
 class Hanging(Names):
-    async def resolve(self, *_: object, **__: object) -> list[object]:  # type: ignore[override]
+    """Names that are never found, while an hour passes."""
+
+    async def resolve(self, *_: object, **__: object) -> list[ResolveResult]:
+        expire()
         await asyncio.Event().wait()
         return []
 
 
-@pytest.mark.parametrize(("connect", "within"), [(SOON, 5.0), (5.0, SOON)])
+@on_a_clock
+@pytest.mark.parametrize(("connect", "within"), [(3.0, 60.0), (60.0, 3.0)])
 async def test_connecting_in_time_or_not_connected(connect: float, within: float) -> None:
     client = Client(resolver=Hanging(), connect_timeout=connect)
     await client.start()
     with pytest.raises(NotConnected, match="nothing was sent"):
         await client.send("GET", "https://slow.example/", {}, None, within=within)
     await client.close()
+
+
+@on_a_clock
+@pytest.mark.parametrize("body", BODIES)
+async def test_a_deadline_that_passes_as_the_connection_comes_is_not_connected(
+    body: bytes | None, listen: Listen
+) -> None:
+    peer = await listen()
+
+    class Late(Names):
+        async def resolve(self, *_: object, **__: object) -> list[ResolveResult]:
+            asyncio.get_running_loop().call_soon(expire)
+            return await Names(late_example=["127.0.0.1"]).resolve("late.example", peer.port)
+
+    client = Client([ip_network("127.0.0.1/32")], resolver=Late(), connect_timeout=1e6)
+    await client.start()
+    with pytest.raises(NotConnected):
+        await client.send("PUT", f"http://late.example:{peer.port}/", {}, body, within=60)
+    await client.close()
+    assert peer.requests == []
 
 
 @pytest.mark.parametrize("within", [0.0, -1.0])
