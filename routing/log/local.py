@@ -71,6 +71,10 @@ class LocalConsumer:
     def member(self) -> str:
         return self._seat.member
 
+    @property
+    def gone(self) -> bool:
+        return self._gone
+
     async def start(self, listener: Listener) -> None:
         self._listener = listener
         self._group.join(self._seat)
@@ -93,17 +97,18 @@ class LocalConsumer:
         loop = asyncio.get_running_loop()
         until = loop.time() + wait
         async with self._turn:
-            while not (self._gone or self._stopping):
+            while not self._ended():
                 if self._check:
                     await self._carry_out()
                 records = await self._cursors.take(max_records, max_bytes)
-                if self._gone:
-                    break
-                if records:
+                if records and not self.gone:
                     return records
                 if not await self.wake.wait(until - loop.time()):
                     break
         return []
+
+    def _ended(self) -> bool:
+        return self._gone or self._stopping
 
     async def commit(self, commits: Mapping[TopicPartition, Committed]) -> None:
         if self._away and not self._gone:
@@ -160,7 +165,6 @@ class LocalConsumer:
     async def _carry_out(self) -> None:
         """Lose, give up and take what the group's deal asks for; what becomes free later rings again."""
         self._check = False
-        assert self._listener is not None, "read before start"
         if self._lost:
             await self._revoke(self._lost)
             self._lost = []
@@ -169,19 +173,28 @@ class LocalConsumer:
             self._joined = True
         going = self._group.to_give_up(self._seat)
         if going:
-            await self._revoke(going)
-            self._group.give_up(self._seat, going)
-        coming = self._group.to_take(self._seat)
-        if coming and not self._gone:
+            try:
+                await self._revoke(going)
+            finally:
+                self._group.give_up(self._seat, going)
+        await self._take_over()
+
+    async def _take_over(self) -> None:
+        free = self._group.to_take(self._seat)
+        if not free:
+            return
+        committed = await self._keeper.committed(self._group.name, free)
+        coming = [tp for tp in self._group.to_take(self._seat) if tp in free]  # the deal may have changed meanwhile
+        if coming and self._listener is not None:
             self._group.take(self._seat, coming)
-            committed = await self._keeper.committed(self._group.name, coming)
             for tp in coming:
                 self._cursors.seek(tp, committed.get(tp))
             await self._listener.assigned([Assignment(tp, committed.get(tp), self._keeper.end(tp)) for tp in coming])
 
     async def _revoke(self, tps: Sequence[TopicPartition]) -> None:
         """Await the listener for no longer than the settle time; nothing of these is read from now on."""
-        assert self._listener is not None
+        if self._listener is None:
+            raise RuntimeError("a consumer is read before it was started")
         for tp in tps:
             self._cursors.drop(tp)
         try:

@@ -125,7 +125,7 @@ class Consumer(Protocol):
         """Join the group. Partitions are assigned by `read`, never here."""
 
     async def stop(self) -> None:
-        """Leave in order: `revoked` is awaited for everything held, then the member is gone; a second call does nothing.
+        """Leave in order: `revoked` is awaited for everything held, then the member is gone; a second call is idle.
 
         A `read` that waits meanwhile returns what it has, later ones return nothing.
         """
