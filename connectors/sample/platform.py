@@ -116,7 +116,7 @@ class SamplePlatform(Calls):
         try:
             self._listener = await loop.create_server(self._server, "127.0.0.1", self.port, reuse_address=True)
         except OSError as error:
-            sentence = f"port {self.port} cannot be listened on ({error.strerror}): end what uses it or take another"
+            sentence = f"port {self.port} is taken or may not be listened on: end what uses it, or take another port"
             raise PortTaken(sentence) from error
         self.port = self._listener.sockets[0].getsockname()[1]
 

@@ -123,3 +123,9 @@ async def test_one_platform_can_host_a_cpo_and_an_emsp() -> None:
         answer = await other.call("PUT", "tariffs", RECEIVER, "FR", "ONE", "T", to=EMSP, body=put)
         assert (answer.http_status, answer.status_code) == (201, 1000)
         assert answer.headers["OCPI-from-party-id"] == "EMS"
+
+
+async def test_a_peer_with_the_role_hub_is_whom_broadcasts_go_to(strangers: Pair) -> None:
+    hub = PartyId("NL", "HUB")
+    async with SamplePlatform([SampleParty(hub, Role.HUB)]) as platform:
+        assert (await strangers.cpo.register(platform.versions_url, platform.invite())).hub == hub

@@ -76,7 +76,7 @@ async def test_a_refused_registration_is_a_sentence(strangers: Pair) -> None:
 
 async def test_a_taken_port_is_a_sentence() -> None:
     async with sample_cpo() as other:
-        with pytest.raises(SampleFailed, match=f"port {other.port} cannot be listened on"):
+        with pytest.raises(SampleFailed, match=f"port {other.port} is taken"):
             await run_cpo(port=other.port, on_call=_silent)
 
 
