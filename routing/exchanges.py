@@ -108,7 +108,7 @@ class Exchanges:
             try:
                 while self._waiting and await self.flush():
                     pass
-            except Exception:  # noqa: BLE001 - the task must outlive whatever one record raises
+            except Exception:
                 log.exception("exchanges_not_published", waiting=len(self._waiting))
 
 

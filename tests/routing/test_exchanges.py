@@ -1,0 +1,69 @@
+"""Exchanges: published in the background, bounded, and what does not fit is counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from connectors.values import PartyId
+from routing.exchanges import BATCH, TOPIC, Exchange, Exchanges
+from routing.log.port import Headers, PublishRefused
+
+
+class Log:
+    """Only what the buffer asks of a log."""
+
+    def __init__(self) -> None:
+        self.records: list[tuple[str, bytes, dict[str, bytes], list[dict[str, Any]]]] = []
+        self.refuses = False
+
+    async def publish(self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float) -> None:
+        assert within > 0
+        if self.refuses:
+            raise PublishRefused("away")
+        self.records.append((topic, key, dict(headers), orjson.loads(value)))
+
+
+def exchange(n: int = 0) -> Exchange:
+    return Exchange(
+        n, "LOC-S2", "locations", "GET", ("L1",), PartyId("DE", "EMS"), PartyId("NL", "TNM"), "r", "c", "f", 1,
+        200, 1000, 12.34567, 0.12345, "answered",
+    )  # fmt: skip
+
+
+def made(log: Log, **more: int) -> Exchanges:
+    return Exchanges(log, source="edge-1", **more)  # type: ignore[arg-type]
+
+
+async def test_what_is_noted_is_published_in_order_as_cloudevents() -> None:
+    log = Log()
+    exchanges = made(log)
+    for n in range(BATCH + 1):
+        exchanges.note(exchange(n))
+    await exchanges.close()
+    (topic, key, headers, first), (*_, rest) = log.records
+    assert (topic, key, headers["ce_type"]) == (TOPIC, b"edge-1", b"org.ocpi-hub.exchanges.v1")
+    assert [one["at"] for one in [*first, *rest]] == list(range(BATCH + 1))
+    assert first[0]["sender"] == "DE-EMS"
+    assert (first[0]["ms"], first[0]["hub_ms"]) == (12.346, 0.123)
+
+
+async def test_what_does_not_fit_is_dropped_and_counted() -> None:
+    exchanges = made(Log(), max_waiting=2)
+    for n in range(5):
+        exchanges.note(exchange(n))
+    assert (len(exchanges), exchanges.dropped) == (2, 3)
+
+
+async def test_a_log_that_is_away_loses_nothing_that_fits() -> None:
+    log = Log()
+    exchanges = made(log)
+    exchanges.note(exchange())
+    log.refuses = True
+    assert await exchanges.flush() is False
+    await exchanges.close()
+    assert len(exchanges) == 1
+    log.refuses = False
+    assert await exchanges.flush() is True
+    assert len(log.records) == 1
