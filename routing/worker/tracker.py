@@ -52,6 +52,13 @@ class Tracker:
         self.entries.append(entry)
         self.read_to = Position(entry.position.epoch, entry.position.offset + 1)
 
+    def forward(self, position: Position) -> bool:
+        """Everything below `position` was read; whether that is news."""
+        if position <= self.read_to:
+            return False
+        self.read_to = position
+        return True
+
     def oldest(self) -> Entry | None:
         return self.entries[0] if self.entries else None
 

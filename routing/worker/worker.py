@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from random import Random
 
@@ -32,6 +31,7 @@ _READ_WAIT = 1.0
 _COMMIT_EVERY = 0.1
 _SWEEP_EVERY = 1.0
 _AGAIN_AFTER = 0.5
+_FORWARD_EVERY = 10
 
 
 class Worker:
@@ -58,8 +58,10 @@ class Worker:
         self._observer = observer
         self._owned: dict[TopicPartition, Owned] = {}
         self._undelivered = 0
+        self._to_commit = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._waiting_to_read = False
         self._consumer = log.consumer(GROUP, topics, member=member)
         self.states = States(store, trouble=observer.trouble)
         self.marks = Marks(store, clock, trouble=observer.trouble)
@@ -91,13 +93,11 @@ class Worker:
         """Leave in order: begin nothing, end or cut off what was begun, commit what is settled and mark it clean."""
         self._stopping = True
         if self._tasks:
-            self._tasks[0].cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._tasks[0]
+            if self._waiting_to_read:
+                self._tasks[0].cancel()
+            # a batch that was read is let in whole, so that none of it is overtaken
+            await asyncio.wait(self._tasks[:1], timeout=self._settings.settle)
         await self._consumer.stop()
-        await self._cancel()
-
-    async def _cancel(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -118,9 +118,11 @@ class Worker:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        while True:
+        while not self._stopping:
             try:
+                self._waiting_to_read = True
                 records = await self._consumer.read(max_records=_READ_RECORDS, max_bytes=_READ_BYTES, wait=_READ_WAIT)
+                self._waiting_to_read = False
             except LogError as error:
                 self._observer.trouble(f"the log cannot be read: {error}; trying again")
                 await asyncio.sleep(_AGAIN_AFTER)
@@ -133,22 +135,17 @@ class Worker:
             if owned.replay is not None and self._consumer.position(owned.tp) >= owned.replay.end:
                 await self._conclude(owned)
         while self._undelivered > self._settings.undelivered_bytes:
-            if not self._relieve():
-                await asyncio.sleep(_COMMIT_EVERY)  # all that is left is in flight or being marked
-            else:
-                await asyncio.sleep(0)
+            self._relieve()
+            await asyncio.sleep(_COMMIT_EVERY)  # marks are being made durable, or what is left is in flight
 
     async def _conclude(self, owned: Owned) -> None:
         await conclude(owned, self.delivery, self.states)
 
-    def _relieve(self) -> bool:
-        """Too many bodies wait: the slowest platform's become a mark."""
+    def _relieve(self) -> None:
+        """Too many bodies wait: those of the slowest platform become a mark."""
         lane = self.delivery.slowest()
-        if lane is None:
-            return False
-        for tp in lane.partitions():
+        for tp in lane.partitions() if lane is not None else ():
             self.delivery.mark_soon(lane, tp, "the hub held too many undelivered bodies")
-        return False
 
     # --- settling ----------------------------------------------------------------------------------------------------
 
@@ -180,10 +177,14 @@ class Worker:
 
     def _settled(self, entry: Entry) -> None:
         """Its outcome is on the log; the next round of commits takes it."""
+        del entry
+        self._to_commit.set()
 
     async def _commit_often(self) -> None:
         while True:
+            await self._to_commit.wait()
             await asyncio.sleep(_COMMIT_EVERY)
+            self._to_commit.clear()
             await self._commit({owned.tp: Committed(owned.tracker.settled_to()) for owned in self._settling()})
 
     def _settling(self) -> list[Owned]:
@@ -202,15 +203,26 @@ class Worker:
             commits = {tp: committed for tp, committed in commits.items() if tp not in error.lost}
         except LogError as error:
             self._observer.trouble(f"the log does not take commits: {error}; trying again")
+            self._to_commit.set()
             return
         for tp, committed in commits.items():
             if tp in self._owned:
                 self._owned[tp].tracker.committed = committed.next
 
     async def _sweep_often(self) -> None:
+        sweeps = 0
         while True:
             await asyncio.sleep(_SWEEP_EVERY)
             self._sweep()
+            sweeps += 1
+            if sweeps % _FORWARD_EVERY == 0:
+                self._forward()
+
+    def _forward(self) -> None:
+        """A partition without records of its own moves on with what was read, so that a restart need not look again."""
+        for owned in self._owned.values():
+            if owned.active and owned.tracker.forward(self._consumer.position(owned.tp)):
+                self._to_commit.set()
 
     def _sweep(self) -> None:
         """Nothing stays unsettled for long: who holds the oldest event of a partition is marked."""

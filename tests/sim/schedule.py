@@ -1,0 +1,220 @@
+"""One seeded run: a story of pushes, moods of recipients, kills and rebalances, then calm, then judgement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from connectors.values import PartyId
+from routing.event import Operation
+from routing.worker.worker import GROUP
+from tests.sim.judge import judge
+from tests.sim.loop import VirtualLoop
+from tests.sim.recipients import MOODS
+from tests.sim.world import EMSPS, World
+
+STORY = 40.0
+"""Seconds of virtual time in which things go wrong."""
+CALM = 400.0
+"""Seconds after which everything must be settled."""
+
+
+def run(seed: int) -> list[str]:
+    """What is broken after the run of this seed; empty when every promise held."""
+    loop = VirtualLoop()
+    try:
+        asyncio.set_event_loop(loop)
+        return loop.run_until_complete(_run(loop, seed))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+async def _run(loop: VirtualLoop, seed: int) -> list[str]:
+    world = World(loop, seed)
+    defects: list[str] = []
+    loop.set_exception_handler(lambda _, context: defects.append(f"unhandled: {context}"))
+    await world.start_process()
+    if world.random.random() < 0.4:
+        await world.start_process()
+    stories: list[asyncio.Task[None]] = [
+        asyncio.create_task(coroutine)
+        for coroutine in (
+            *(_location(world, f"L{i}") for i in range(3)),
+            _tariff(world),
+            *(_session(world, f"S{i}") for i in range(2)),
+            _cdrs(world),
+            *(_moods(world, party) for party in EMSPS),
+            _trouble(world),
+        )
+    ]
+    await asyncio.gather(*stories)
+    await _calm(world)
+    facts = world.facts()
+    facts.broken += defects
+    return judge(facts)
+
+
+async def _calm(world: World) -> None:
+    world.recipients.calm = True
+    world.store_away_until = 0.0
+    world.faults.refused = world.faults.late = world.faults.vanishes = 0.0
+    if not world.processes:
+        await world.start_process()
+    until = world.loop.now + CALM
+    quiet = 0
+    while world.loop.now < until and quiet < 3:
+        await asyncio.sleep(2.0)
+        quiet = quiet + 1 if not any(process.worker.unsettled() for process in world.processes) else 0
+    for process in list(world.processes):
+        await world.leave(process) if world.random.random() < 0.5 else world.kill(process)
+
+
+# --- what senders do -------------------------------------------------------------------------------------------------
+
+
+def _stamp(world: World, seq: int) -> dict[str, Any]:
+    return {"seq": seq, "last_updated": f"2026-01-01T00:00:{world.clock.utc() % 60_000 / 1000:06.3f}Z"}
+
+
+async def _pause(world: World) -> None:
+    await asyncio.sleep(world.random.expovariate(1 / 3.0) if world.random.random() < 0.7 else 0.0)
+
+
+async def _location(world: World, name: str) -> None:
+    """A CPO's location: a whole PUT, then updates at every level, some to one party only."""
+    random = world.random
+    await asyncio.sleep(random.random() * 5)
+    first = True
+    while world.loop.now < STORY:
+        seq = world.next_seq()
+        to: PartyId | None = random.choice(EMSPS) if random.random() < 0.25 else None
+        stamp = _stamp(world, seq)
+        if first or random.random() < 0.2:
+            evses = [{"uid": uid, "status": "AVAILABLE", **stamp} for uid in ("1", "2")]
+            body, below, operation = {"id": name, "name": f"n{seq}", "evses": evses, **stamp}, (), Operation.PUT
+            first = False
+        elif random.random() < 0.5:
+            body, below, operation = {"status": f"s{seq}", **stamp}, (random.choice("12"),), Operation.PATCH
+        elif random.random() < 0.5:
+            body, below, operation = {random.choice(("name", "city")): f"n{seq}", **stamp}, (), Operation.PATCH
+        else:
+            uid = random.choice("123")
+            body, below, operation = {"uid": uid, "status": f"s{seq}", **stamp}, (uid,), Operation.PUT
+        await world.call("locations", operation, name, body, below=below, to=to, seq=seq)
+        await _pause(world)
+
+
+async def _tariff(world: World) -> None:
+    random = world.random
+    while world.loop.now < STORY:
+        seq = world.next_seq()
+        if random.random() < 0.3:
+            await world.call("tariffs", Operation.DELETE, "T1", None, seq=seq)
+        else:
+            await world.call("tariffs", Operation.PUT, "T1", {"id": "T1", "price": seq, **_stamp(world, seq)}, seq=seq)
+        await _pause(world)
+
+
+async def _session(world: World, name: str) -> None:
+    random = world.random
+    to = EMSPS[0] if name == "S0" else EMSPS[2]
+    first = True
+    while world.loop.now < STORY:
+        seq = world.next_seq()
+        stamp = _stamp(world, seq)
+        operation = Operation.PUT if first or random.random() < 0.3 else Operation.PATCH
+        first = False
+        await world.call("sessions", operation, name, {"id": name, "kwh": seq, **stamp}, to=to, seq=seq)
+        await _pause(world)
+
+
+async def _cdrs(world: World) -> None:
+    """CDRs, each posted until its sender knows its outcome, sometimes twice at the same moment."""
+    random = world.random
+    number = 0
+    while world.loop.now < STORY:
+        number += 1
+        to = random.choice(EMSPS)
+        body = {"id": f"C{number}", "total": number}
+        code = 0
+        for _ in range(4):
+            posts = [world.call("cdrs", Operation.POST, f"C{number}", body, to=to)]
+            if random.random() < 0.3:
+                posts.append(world.call("cdrs", Operation.POST, f"C{number}", body, to=to))
+            code = max(await asyncio.gather(*posts))
+            if 1000 <= code < 4000 and code != 503 and random.random() < 0.7:
+                break
+            await _pause(world)
+        await _pause(world)
+
+
+# --- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+async def _moods(world: World, party: PartyId) -> None:
+    while world.loop.now < STORY:
+        world.recipients.all[party].mood = world.random.choice(MOODS)
+        await asyncio.sleep(world.random.uniform(0.5, 12.0))
+
+
+async def _trouble(world: World) -> None:
+    random = world.random
+    kinds: list[Callable[[World], Any]] = [_kill, _kill, _restart, _join, _rebalance, _store_away, _log_trouble, _expire]
+    while world.loop.now < STORY:
+        await asyncio.sleep(random.uniform(0.3, 12.0))
+        await random.choice(kinds)(world)
+
+
+async def _kill(world: World) -> None:
+    if world.processes:
+        world.kill(world.random.choice(world.processes))
+    await asyncio.sleep(world.random.choice((0.0, 0.3, 4.0)))
+    if not world.processes:
+        await world.start_process()
+
+
+async def _restart(world: World) -> None:
+    if world.processes:
+        leaving = asyncio.create_task(world.leave(world.random.choice(world.processes)))
+        if world.random.random() < 0.5 or not world.processes:
+            await world.start_process()
+        await leaving
+    if not world.processes:
+        await world.start_process()
+
+
+async def _join(world: World) -> None:
+    if len(world.processes) < 3:
+        await world.start_process()
+
+
+async def _rebalance(world: World) -> None:
+    world.log.rebalance(GROUP)
+
+
+async def _store_away(world: World) -> None:
+    world.store_away_until = world.loop.now + world.random.choice((0.2, 1.5, 5.0))
+
+
+async def _log_trouble(world: World) -> None:
+    """For a while the log is slow, refuses, and lets records land after their publishers gave up."""
+    world.faults.refused, world.faults.late, world.faults.vanishes = 0.1, 0.3, 0.1
+    world.faults.publish_delay = 1.5
+    await asyncio.sleep(world.random.choice((0.5, 2.0)))
+    world.faults.refused, world.faults.late, world.faults.vanishes = 0.01, 0.01, 0.01
+    world.faults.publish_delay = 0.02
+
+
+async def _expire(world: World) -> None:
+    """One process is cut off from the log for longer than its session."""
+    if world.processes:
+        process = world.random.choice(world.processes)
+        world.log.away(process.name)
+        await asyncio.sleep(world.random.choice((0.0, 1.0, 5.0)))
+        if process in world.processes:
+            world.log.expire(process.name)
+            await asyncio.sleep(world.random.choice((0.0, 1.0)))
+        if process in world.processes:
+            world.log.back(process.name)
