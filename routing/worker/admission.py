@@ -99,16 +99,30 @@ class Admission:
             before = newest.get(key) or bases.get(key)
             if before is not None and before.position >= entry.position:
                 continue  # written by the owner before us
-            newest[key] = after(before, event, entry.position, audience=None, last_updated=event.last_updated)
+            try:
+                newest[key] = after(before, event, entry.position, audience=None, last_updated=event.last_updated)
+            except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop the others
+                self._set_aside(entry, error)
         await self._states.write(list(newest.values()))
 
     async def _distribute(self, owned: Owned, batch: Sequence[tuple[Entry, Event]]) -> None:
         for entry, event in batch:
-            await self._resolver.refresh(event.revision)
-            if event.audience is None:
-                self._fan_out(entry, event)
-            else:
-                await self._let_in(owned, entry, event)
+            if entry.sealed:
+                continue  # set aside while its state was written
+            try:
+                await self._resolver.refresh(event.revision)
+                if event.audience is None:
+                    self._fan_out(entry, event)
+                else:
+                    await self._let_in(owned, entry, event)
+            except Exception as error:  # noqa: BLE001  # as above
+                self._set_aside(entry, error)
+
+    def _set_aside(self, entry: Entry, error: Exception) -> None:
+        """An event whose handling is a defect of the hub: say so, with its position, and go on with the next."""
+        where = f"{entry.tp.topic}/{entry.tp.partition} at {entry.position.offset}"
+        self._observer.trouble(f"the event of {where} could not be handled: {type(error).__name__}: {error}")
+        self._ended(entry, Outcome.POISON, type(error).__name__)
 
     def _fan_out(self, entry: Entry, event: Event) -> None:
         recipients = self._resolver.broadcast(event)

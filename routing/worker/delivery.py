@@ -92,7 +92,7 @@ class Delivery:
         item = Directed(entry, event, catch_up)
         slot.queue.append(item)
         self._wake(lane, slot)
-        if slot.queue[0] is not item or slot.queued or not self._owned[entry.tp].active:
+        if item in slot.queue:
             delay = max(0.0, self._directed.latest_start(event)) + 0.001
             asyncio.get_running_loop().call_later(delay, self._too_late, lane, slot, item)
 

@@ -61,6 +61,8 @@ class Worker:
         self._to_commit = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self.failure: str | None = None
+        """Why the worker does not work any more, though nobody stopped it: a defect (readiness says so)."""
         self._waiting_to_read = False
         self._consumer = log.consumer(GROUP, topics, member=member)
         self.states = States(store, trouble=observer.trouble)
@@ -88,6 +90,8 @@ class Worker:
         loop = asyncio.get_running_loop()
         runs = (self._read(), self.states.run(), self.outcomes.run(), self._commit_often(), self._sweep_often())
         self._tasks = [loop.create_task(run) for run in runs]
+        for task in self._tasks:
+            task.add_done_callback(self._task_ended)
 
     async def stop(self) -> None:
         """Leave in order: begin nothing, end or cut off what was begun, commit what is settled and mark it clean."""
@@ -101,6 +105,11 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failure = f"the worker stopped: {type(error).__name__}: {error}"
+            self._observer.trouble(self.failure)
 
     def kill(self) -> None:
         """End without any order, as a killed process does (for simulations)."""
@@ -160,6 +169,8 @@ class Worker:
             self._close(entry)
 
     def _end_all(self, entry: Entry, outcome: Outcome, detail: str) -> None:
+        if entry.sealed and not entry.open:
+            return
         entry.sealed = True
         event: Event | None = entry.event
         self._observer.settled(event.module if event is not None else "", outcome)
@@ -241,15 +252,27 @@ class Worker:
         gained = [Owned(assignment) for assignment in assignments]
         self.states.forget()
         await self.marks.load(owned.tp for owned in gained)
-        await self._recommit(gained)
-        for owned in gained:
+        for owned in await self._recommit(gained):
             self._owned[owned.tp] = owned
             self.delivery.own(owned)
             owned.active = owned.replay is None
 
-    async def _recommit(self, gained: Sequence[Owned]) -> None:
-        """Unclean from here on: whoever comes after a kill must not trust the former owner's clean mark."""
-        await self._consumer.commit({owned.tp: owned.unclean() for owned in gained})
+    async def _recommit(self, gained: Sequence[Owned]) -> Sequence[Owned]:
+        """Unclean from here on: whoever comes after a kill must not trust the former owner's clean mark.
+
+        Returns those that are still ours.
+        """
+        while gained:
+            try:
+                await self._consumer.commit({owned.tp: owned.unclean() for owned in gained})
+                break
+            except PartitionLost as error:
+                gained = [owned for owned in gained if owned.tp not in error.lost]
+                break
+            except LogError as error:
+                self._observer.trouble(f"the log does not take commits: {error}; trying again")
+                await asyncio.sleep(_AGAIN_AFTER)
+        return gained
 
     async def revoked(self, tps: Sequence[TopicPartition]) -> None:
         going = [self._owned[tp] for tp in tps if tp in self._owned]

@@ -33,8 +33,7 @@ def run(seed: int) -> list[str]:
 
 async def _run(loop: VirtualLoop, seed: int) -> list[str]:
     world = World(loop, seed)
-    defects: list[str] = []
-    loop.set_exception_handler(lambda _, context: defects.append(f"unhandled: {context}"))
+    loop.set_exception_handler(lambda _, context: world.defects.append(f"unhandled: {context}"))
     await world.start_process()
     if world.random.random() < 0.4:
         await world.start_process()
@@ -52,7 +51,9 @@ async def _run(loop: VirtualLoop, seed: int) -> list[str]:
     await asyncio.gather(*stories)
     await _calm(world)
     facts = world.facts()
-    facts.broken += defects
+    for process in list(world.processes):
+        world.kill(process)
+    facts.broken += world.defects
     return judge(facts)
 
 
@@ -66,9 +67,7 @@ async def _calm(world: World) -> None:
     quiet = 0
     while world.loop.now < until and quiet < 3:
         await asyncio.sleep(2.0)
-        quiet = quiet + 1 if not any(process.worker.unsettled() for process in world.processes) else 0
-    for process in list(world.processes):
-        await world.leave(process) if world.random.random() < 0.5 else world.kill(process)
+        quiet = quiet + 1 if not world.uncommitted() else 0
 
 
 # --- what senders do -------------------------------------------------------------------------------------------------

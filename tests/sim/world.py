@@ -21,7 +21,7 @@ from routing.policy import DeliverySettings
 from routing.resolving import DirectoryResolver
 from routing.store.memory import MemoryData, MemoryStore
 from routing.worker.ports import Silent
-from routing.worker.worker import Worker
+from routing.worker.worker import GROUP, Worker
 from tests.sim.judge import Facts, Stood
 from tests.sim.loop import VirtualClock, VirtualLoop
 from tests.sim.recipients import Recipients
@@ -72,6 +72,17 @@ class Hooked:
         self._world.store_must_be_there()
 
 
+class Watching(Silent):
+    """Notes what a worker says of itself; a worker that stopped is a defect."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def trouble(self, sentence: str) -> None:
+        if "could not be handled" in sentence or "the worker stopped" in sentence:
+            self._world.defects.append(sentence)
+
+
 @dataclass(eq=False)
 class Process:
     """`serve` as a process: an edge and a worker; `alive` until it is killed or has left."""
@@ -102,7 +113,7 @@ class World:
         self.told: dict[int, int] = {}
         self.answers: dict[int, tuple[bytes, str | None]] = {}
         self.store_away_until = 0.0
-        self.troubles: list[str] = []
+        self.defects: list[str] = []
         self._seq = 0
         self._names = 0
 
@@ -127,7 +138,7 @@ class World:
             del event, hosted
             return f"https://hub.example/{name}/{location.rsplit('/', 1)[-1]}"
 
-        watching = Silent()
+        watching = Watching(self)
         worker = Worker(
             log=self.log, store=store, topics=TOPICS, hub=HUB, sender=self.recipients,
             resolver=DirectoryResolver(lambda: self.directory, reload), locate=locate, clock=self.clock,
@@ -247,5 +258,14 @@ class World:
                     stood.append(Stood(event, int(event.request_id), tp, record.position, late))
         marks = list(self.data.marks.values())
         hosted = {party: self.directory.hosted(party)[0].platform.id for party in EMSPS}
-        unsettled = sum(process.worker.unsettled() for process in self.processes)
-        return Facts(stood, self.told, self.answers, self.recipients.all, marks, hosted, unsettled, [])
+        return Facts(stood, self.told, self.answers, self.recipients.all, marks, hosted, self.uncommitted(), [])
+
+    def uncommitted(self) -> int:
+        """Events on the log that the routing group has not committed."""
+        left = 0
+        for topic in TOPICS:
+            for partition in range(2):
+                tp = TopicPartition(topic, partition)
+                committed = self.log._commits.get((GROUP, tp))
+                left += self.log._partitions[tp].end - (committed.next.offset if committed else 0)
+        return left
