@@ -142,7 +142,7 @@ class Settings(BaseSettings):
 
     lane_concurrency: Count = Field(4, description="Requests in flight towards one platform, a process")
     lane_max_waiting: Count = Field(
-        1000, description="Objects waiting in a lane before its platform is marked for resync"
+        20_000, description="Objects waiting in a lane before its platform is marked for resync"
     )
     unsettled_seconds: Seconds = Field(
         30, description="Longest time an event stays unsettled before the slowest is marked"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -26,8 +27,9 @@ class Marks:
     def get(self, platform: str, tp: TopicPartition) -> Mark | None:
         return self._marks.get((platform, tp))
 
-    def count(self) -> int:
-        return len(self._marks)
+    def by_platform(self) -> list[tuple[str, int]]:
+        """(platform id, how many of its partitions are marked)."""
+        return list(Counter(platform for platform, _ in self._marks).items())
 
     async def load(self, tps: Iterable[TopicPartition]) -> None:
         """Read the marks of partitions that have become ours."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from connectors.values import PartyId
@@ -93,9 +94,14 @@ class Worker:
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
 
-    async def stop(self) -> None:
-        """Leave in order: begin nothing, end or cut off what was begun, commit what is settled and mark it clean."""
+    async def stop(self, *, settle: float | None = None) -> None:
+        """Leave in order: begin nothing, end or cut off what was begun, commit what is settled and mark it clean.
+
+        `settle` are the seconds that what was begun has to end, else those of the settings.
+        """
         self._stopping = True
+        if settle is not None:
+            self._settings = replace(self._settings, settle=settle)
         if self._tasks:
             if self._waiting_to_read:
                 self._tasks[0].cancel()

@@ -1,0 +1,46 @@
+"""The Location of a CDR at its eMSP becomes one of the hub's, which only its sender can use (OCPI 2.2.1, 10.2.1)."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin
+
+import structlog
+
+from connectors.client.origins import known
+from connectors.errors import OcpiError
+from connectors.values import InterfaceRole, Module
+from hub.rewriter import Rewriter
+from hub.sealed import Rewrite
+from routing.clock import Clock
+from routing.directory import Hosted
+from routing.event import Event
+
+log = structlog.get_logger(__name__)
+
+_PATH = "ocpi/2.2.1/receiver/cdrs"
+_DAY_MS = 86_400_000
+
+
+class Locations:
+    """Rewrites Locations; `days` is how long they live, as long as the hub remembers the CDR."""
+
+    def __init__(self, rewriter: Rewriter, clock: Clock, *, days: int) -> None:
+        self._rewriter = rewriter
+        self._clock = clock
+        self._life = days * _DAY_MS
+
+    async def locate(self, event: Event, to: Hosted, location: str) -> str | None:
+        """The hub's URL; None, and a line in the logging, for one that must not be given on (promise 12)."""
+        endpoint = to.platform.endpoint(Module.CDRS, InterfaceRole.RECEIVER)
+        # 2.1.1 allows a relative one, and some peers keep the habit
+        url = urljoin(endpoint.url, location) if endpoint is not None else location
+        try:
+            if not known(url, to.platform.known_origins):
+                log.warning("location_elsewhere", party=str(to.party.id), correlation_id=event.correlation_id)
+                return None
+            expires = self._clock.utc() + self._life
+            rewrite = Rewrite("cdr", event.platform, to.platform.id, url, expires, to.party.id, event.sender)
+            return await self._rewriter.rewrite("cdr", _PATH, rewrite)
+        except OcpiError as error:
+            log.warning("location_not_rewritten", reason=error.message, correlation_id=event.correlation_id)
+            return None

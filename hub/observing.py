@@ -1,0 +1,47 @@
+"""What the worker tells: outcomes to the metrics, trouble to the logging, the same sentence once a while."""
+
+from __future__ import annotations
+
+import structlog
+
+from hub.metrics import LaneDepth, Metrics
+from routing.clock import Clock
+from routing.policy import Outcome
+from routing.worker.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+_AGAIN_AFTER = 10.0
+_REMEMBERED = 100
+
+
+class Observing:
+    """The worker's observer in a running hub."""
+
+    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._said: dict[str, float] = {}
+
+    def settled(self, module: str, outcome: Outcome) -> None:
+        self._metrics.delivery(module, outcome)
+
+    def trouble(self, sentence: str) -> None:
+        now = self._clock.monotonic()
+        if now - self._said.get(sentence, float("-inf")) < _AGAIN_AFTER:
+            return
+        if len(self._said) >= _REMEMBERED:
+            self._said.clear()
+        self._said[sentence] = now
+        log.warning("worker_trouble", reason=sentence)
+
+
+def watch(metrics: Metrics, worker: Worker) -> None:
+    """Let the scrape see the lanes and the marks of this worker."""
+    metrics.watch(
+        lanes=lambda: [
+            LaneDepth(lane.platform, lane.waiting, lane.broadcasts + lane.directed)
+            for lane in worker.delivery.lanes.values()
+        ],
+        marks=worker.marks.by_platform,
+    )
