@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from connectors.values import Module
 from routing.directory import Directory, Status
+from routing.policy import Outcome
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -24,20 +25,7 @@ _METHODS: Final = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "O
 _MODULES: Final = frozenset((*Module, "versions"))
 _HTTP: Final = frozenset((200, 201, 202, 204, 400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503, 504))
 _OCPI: Final = frozenset((1000, 2000, 2001, 2002, 2003, 2004, 3000, 3001, 3002, 3003, 4000, 4001, 4002, 4003))
-_OUTCOMES: Final = frozenset(
-    (
-        "delivered",
-        "refused",
-        "superseded",
-        "not_sent",
-        "unknown",
-        "marked",
-        "skipped",
-        "expired",
-        "repeated",
-        "resynced",
-    )
-)
+_OUTCOMES: Final = frozenset(Outcome)
 
 _WHOLE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
 _OWN = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)

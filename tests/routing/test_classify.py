@@ -68,9 +68,7 @@ ANSWERS = {line.split()[0]: line.split()[1:] for line in TABLE.split("\n") if li
 def answer(row: Row, to: PartyId | None) -> str:
     try:
         return str(classify(row, to, HUB))
-    except OcpiError as error:
-        assert type(error) in (InvalidParameters, UnknownReceiver)
-        assert error.http_status == 200
+    except (InvalidParameters, UnknownReceiver) as error:
         return str(error.status_code)
 
 
@@ -86,10 +84,9 @@ def test_agrees_with_the_header_matrix(row: Row) -> None:
 @pytest.mark.parametrize("row", CATALOGUE.rows, ids=lambda row: row.id)
 @pytest.mark.parametrize("to", [None, HUB], ids=["absent", "hub"])
 def test_every_no_names_the_headers_to_send(row: Row, to: PartyId | None) -> None:
-    try:
-        classify(row, to, HUB)
-    except OcpiError as error:
-        assert "OCPI-to-country-code" in error.message
+    if answer(row, to) in {"2001", "4001"}:
+        with pytest.raises(OcpiError, match="OCPI-to-country-code"):
+            classify(row, to, HUB)
 
 
 rows = st.builds(

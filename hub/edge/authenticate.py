@@ -1,0 +1,72 @@
+"""Which platform calls, by the credential in its Authorization header (OCPI 2.2.1, 4.1.2 and 7.1.1)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from connectors.authorization import Form, candidates, digest
+from connectors.errors import Unauthorized
+from hub.edge.ports import Credentials, Directories
+from hub.edge.values import Caller
+from routing.directory import Kind, Status
+
+SIZE: Final = 4096
+
+_SEND = "send `Authorization: Token` and your credential in Base64"
+
+
+class Authenticator:
+    """Remembers which digest a header stood for, and nothing of whether it is good.
+
+    Decoding and hashing are what costs; whether the credential still holds is asked of the registry at every call, so
+    neither suspension nor rotation is any later for being cached.
+    """
+
+    def __init__(self, registry: Directories, onboarding: Credentials, *, size: int = SIZE) -> None:
+        self._registry = registry
+        self._onboarding = onboarding
+        self._size = size
+        self._digests: dict[str, tuple[bytes, Form]] = {}
+
+    async def authenticate(self, header: str | None) -> Caller:
+        """The caller. Raises Unauthorized (401), and EngineAway (503) when the store would have to be asked."""
+        if not header:
+            raise Unauthorized(f"the Authorization header lacks: {_SEND}")
+        known = self._digests.get(header)
+        found = await self._find(*known) if known is not None else None
+        if found is None:
+            found = await self._search(header)
+        platform, issued, _ = found
+        if platform.status is Status.SUSPENDED:
+            raise Unauthorized("this platform is suspended on the hub; ask its operator")
+        if not issued.used and issued.kind is Kind.ACCESS:
+            self._onboarding.first_use(platform, issued)
+        return found
+
+    async def _search(self, header: str) -> Caller:
+        self._digests.pop(header, None)
+        meant = candidates(header)
+        if not meant:
+            raise Unauthorized(f"the Authorization header is not `Token` and a credential: {_SEND}")
+        for candidate in meant:
+            key = digest(candidate.credential)
+            found = await self._find(key, candidate.form)
+            if found is not None:
+                if len(self._digests) >= self._size:
+                    del self._digests[next(iter(self._digests))]
+                self._digests[header] = (key, candidate.form)
+                return found
+        raise Unauthorized(f"the credential is not one that this hub knows, or it has ended: {_SEND}")
+
+    async def _find(self, key: bytes, form: Form) -> Caller | None:
+        found = await self._registry.lookup(key)
+        return None if found is None else Caller(found[0], found[1], form)
+
+
+def check_invitation(caller: Caller, interface: object | None) -> None:
+    """An invitation (TOKEN_A) opens the configuration modules only. Raises Unauthorized (401)."""
+    if interface is not None and caller.issued.kind is Kind.INVITATION:
+        raise Unauthorized(
+            "this credential is an invitation (TOKEN_A): it is good for versions, version details and credentials "
+            "only; POST credentials, then use the credential in the answer"
+        )

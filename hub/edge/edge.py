@@ -1,0 +1,98 @@
+"""The edge as one thing: put together, started, drained and closed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hub.edge.authenticate import Authenticator
+from hub.edge.own import Own
+from hub.edge.pipeline import Pipeline
+from hub.edge.ports import Credentials, Directories, Outbound, UrlRewriter
+from hub.edge.push import Push
+from hub.edge.relay import Relay
+from hub.edge.rewriting import Rewriting
+from hub.edge.server import HttpServer
+from hub.edge.waiting import Waiting
+from hub.metrics import Metrics
+from hub.settings import Settings
+from routing.clock import Clock, SystemClock
+from routing.exchanges import Exchanges
+from routing.log.port import Log
+
+
+class Edge:
+    """The OCPI edge of one process. Everything given is started before, and closed after it, by who made it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        registry: Directories,
+        log: Log,
+        client: Outbound,
+        rewriter: UrlRewriter,
+        onboarding: Credentials,
+        metrics: Metrics,
+        exchanges: Exchanges,
+        clock: Clock | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        self._settings = settings
+        self._registry = registry
+        self._log = log
+        self._metrics = metrics
+        self._exchanges = exchanges
+        self._waiting = Waiting()
+        rewriting = Rewriting(rewriter, clock)
+        pipeline = Pipeline(
+            registry=registry,
+            authenticator=Authenticator(registry, onboarding),
+            own=Own(settings.public_url, onboarding),
+            rewriting=rewriting,
+            relay=Relay(settings, registry, client, rewriting, exchanges, clock),
+            push=Push(settings, log, self._waiting, clock),
+            metrics=metrics,
+            clock=clock,
+            max_body_bytes=settings.max_body_bytes,
+        )
+        self._server = HttpServer(pipeline.answer, clock)
+        self._lag: asyncio.Task[None] | None = None
+        self._draining = False
+
+    async def start(self) -> None:
+        """Position the replies, then listen. Raises OSError when the address is taken, and LogError."""
+        self._metrics.watch(
+            directory=lambda: self._registry.directory, exchanges_dropped=lambda: self._exchanges.dropped
+        )
+        await self._waiting.open(self._log)
+        await self._server.start(self._settings.host, self._settings.port)
+        self._exchanges.start()
+        self._lag = asyncio.create_task(self._metrics.measure_lag(), name="event-loop-lag")
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._server.port
+
+    def ready(self) -> str | None:
+        """Why calls cannot be served now, as a sentence; None when they can."""
+        if self._draining:
+            return "the edge is draining"
+        if self._waiting.reply_to is None:
+            return "the edge is not positioned on the replies of the log yet"
+        return self._log.trouble() or self._registry.trouble()
+
+    async def drain(self, seconds: float) -> bool:
+        """Stop accepting and wait at most so long for what is in flight; whether all of it ended."""
+        self._draining = True
+        return await self._server.drain(seconds)
+
+    async def close(self) -> None:
+        """Close every connection, and publish the exchanges that still wait."""
+        self._draining = True
+        await self._server.close()
+        if self._lag is not None:
+            self._lag.cancel()
+            await asyncio.gather(self._lag, return_exceptions=True)
+            self._lag = None
+        await self._exchanges.close()

@@ -1,0 +1,66 @@
+"""What the hub answers itself: versions, version details, credentials by way of onboarding (OCPI 2.2.1, 6 and 7)."""
+
+from __future__ import annotations
+
+import orjson
+
+from connectors.answers import ABSENT
+from connectors.authorization import candidates, digest
+from connectors.catalogue import Catalogue
+from connectors.errors import HubDefect
+from connectors.v2_2_1.catalogue import CATALOGUE, VERSIONS
+from connectors.v2_2_1.urls import Target, path
+from connectors.values import InterfaceRole
+from hub.edge.errors import made
+from hub.edge.ports import Credentials
+from hub.edge.values import Call, Caller, Response
+
+
+class Own:
+    """The configuration modules. `public_url` is the base of every URL that the hub gives out."""
+
+    def __init__(self, public_url: str, onboarding: Credentials) -> None:
+        self._onboarding = onboarding
+        self._versions = orjson.Fragment(orjson.dumps(versions(public_url, CATALOGUE)))
+        self._details = orjson.Fragment(orjson.dumps(details(public_url, CATALOGUE)))
+
+    async def answer(self, call: Call, caller: Caller) -> Response:
+        """Raises what onboarding raises."""
+        if call.module == VERSIONS:
+            return made(1000, data=self._details if call.params else self._versions)
+        http_status, data = await self._onboarding.handle_credentials(
+            call.method, (caller.platform, caller.issued), call.body, caller.form, presented=_presented(call, caller)
+        )
+        return made(1000, data=ABSENT if data is None else data, http_status=http_status)
+
+
+def versions(public_url: str, *catalogues: Catalogue) -> list[dict[str, str]]:
+    """The versions list (6.1.1)."""
+    return [
+        {"version": one.version, "url": public_url + path(Target(VERSIONS, None, (one.version,)))} for one in catalogues
+    ]
+
+
+def details(public_url: str, catalogue: Catalogue) -> dict[str, object]:
+    """The version details (6.2.2): every endpoint that the catalogue has, in its order."""
+    return {
+        "version": catalogue.version,
+        "endpoints": [
+            {
+                "identifier": module,
+                # The role of credentials means nothing; SENDER is what the specification advises.
+                "role": str(interface or InterfaceRole.SENDER),
+                "url": public_url + path(Target(module, interface)),
+            }
+            for module, interface in catalogue.endpoints()
+            if module != VERSIONS
+        ],
+    }
+
+
+def _presented(call: Call, caller: Caller) -> str:
+    """The credential of this call in clear: read from the header again, so that nothing keeps it meanwhile."""
+    for candidate in candidates(call.headers.get("Authorization")):
+        if digest(candidate.credential) == caller.issued.digest:
+            return candidate.credential
+    raise HubDefect("the credential of this call is not in its header any more")

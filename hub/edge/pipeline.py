@@ -1,0 +1,132 @@
+"""The way of a call through the edge, stage by stage. Every stage is one function, most of them pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from connectors import headers
+from connectors.catalogue import Row
+from connectors.errors import OcpiError
+from connectors.judgement import Judgement
+from connectors.v2_2_1.catalogue import CATALOGUE
+from connectors.v2_2_1.judge import judge
+from hub.edge import reading
+from hub.edge.authenticate import Authenticator, check_invitation
+from hub.edge.errors import defect, refusal
+from hub.edge.own import Own
+from hub.edge.ports import Directories
+from hub.edge.push import Push
+from hub.edge.relay import Relay
+from hub.edge.rewriting import Rewriting, is_page
+from hub.edge.values import UNKNOWN, Call, Caller, Pairs, Response
+from hub.metrics import Metrics
+from routing.classify import Way, classify
+from routing.clock import Clock
+from routing.resolve import check_owner, sender
+
+log = structlog.get_logger(__name__)
+
+NOTHING: Final = Judgement()
+"""The judgement of a call that has no body."""
+
+
+class Pipeline:
+    """Answers calls; `answer` raises nothing."""
+
+    def __init__(
+        self,
+        *,
+        registry: Directories,
+        authenticator: Authenticator,
+        own: Own,
+        rewriting: Rewriting,
+        relay: Relay,
+        push: Push,
+        metrics: Metrics,
+        clock: Clock,
+        max_body_bytes: int,
+    ) -> None:
+        self._registry = registry
+        self._authenticator = authenticator
+        self._own = own
+        self._rewriting = rewriting
+        self._relay = relay
+        self._push = push
+        self._metrics = metrics
+        self._clock = clock
+        self._max_body = max_body_bytes
+
+    async def answer(self, call: Call) -> tuple[Response, Pairs]:
+        """The response to a call, and the headers that every answer has."""
+        try:
+            response = await self._answer(call)
+        except OcpiError as error:
+            response = refusal(call, error)
+            if response.http_status >= 500:
+                log.warning("call_failed", correlation_id=call.correlation_id, reason=error.message)
+        except Exception:
+            log.exception("call_broke", correlation_id=call.correlation_id, row=call.row.id if call.row else None)
+            response = defect(call)
+        self._count(call, response)
+        return response, reading.answer_headers(call)
+
+    async def _answer(self, call: Call) -> Response:
+        reading.read_ids(call)
+        caller = call.caller = await self._authenticator.authenticate(call.headers.get("Authorization"))
+        reading.read_address(call)
+        check_invitation(caller, call.interface)
+        row = reading.read_row(call, CATALOGUE)
+        if row.interface is None:
+            return await self._configuration(call, row, caller)
+        directory = self._registry.directory
+        call.answered_by = directory.hub
+        routing = headers.read(call.headers)
+        call.to = routing.to
+        way = Way.CALLBACK if is_page(call, row) else classify(row, call.to, directory.hub)
+        if way is Way.CALLBACK:
+            found = await self._rewriting.resolve(call, row, caller, directory)
+            call.sender = sender(caller.platform, row, routing.sender or found.sender)
+            await self._read_body(call, row)
+            return await self._relay.callback(call, row, found)
+        call.sender = sender(caller.platform, row, routing.sender)
+        self._check_owner(call, caller)
+        await self._read_body(call, row)
+        if way is Way.RELAY:
+            return await self._relay.relay(call, row, directory)
+        if way is Way.DIRECTED:
+            return await self._push.directed(call, directory)
+        return await self._push.broadcast(call, directory)
+
+    # --- stages ------------------------------------------------------------------------------------------------------
+
+    async def _configuration(self, call: Call, row: Row, caller: Caller) -> Response:
+        if row.model:
+            call.body = await call.read(self._max_body)
+        return await self._own.answer(call, caller)
+
+    @staticmethod
+    def _check_owner(call: Call, caller: Caller) -> None:
+        """The owner in the URL is the caller's to speak for (promise 8); that of a body is checked where it routes."""
+        owner = reading.owner_in_url(call)
+        if owner is not None:
+            check_owner(caller.platform, owner, "the URL")
+
+    async def _read_body(self, call: Call, row: Row) -> None:
+        if not row.model:
+            call.judgement = NOTHING
+            return
+        call.body = await call.read(self._max_body)
+        judgement = judge(row, call.params, reading.query_value(call.query, "type"), call.body)
+        call.judgement = judgement
+        if judgement.findings:
+            fatal = sum(finding.fatal for finding in judgement.findings)
+            self._metrics.findings(row.module, fatal, len(judgement.findings) - fatal)
+
+    def _count(self, call: Call, response: Response) -> None:
+        whole = self._clock.monotonic() - call.started
+        route = call.row.id if call.row is not None else UNKNOWN
+        self._metrics.call(
+            call.module, call.method, route, response.http_status, response.status_code, whole, whole - call.waited
+        )

@@ -1,0 +1,57 @@
+"""What the edge asks of the world around it; the concrete ones are the registry, onboarding, sealed URLs and client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from connectors.authorization import Form
+from connectors.client.client import Answer
+from hub.sealed import Kind, Rewrite
+from routing.directory import Directory, Issued, Platform
+
+
+class Directories(Protocol):
+    """The directory as this process sees it (hub/registry)."""
+
+    @property
+    def directory(self) -> Directory: ...
+
+    async def lookup(self, digest: bytes) -> tuple[Platform, Issued] | None: ...
+
+    def authorization_for(self, platform: Platform) -> str: ...
+
+    def trouble(self) -> str | None: ...
+
+
+class Credentials(Protocol):
+    """The credentials module (hub/onboarding)."""
+
+    async def handle_credentials(
+        self, method: str, caller: tuple[Platform, Issued], body: bytes, form: Form, *, presented: str
+    ) -> tuple[int, dict[str, Any] | None]: ...
+
+    def first_use(self, platform: Platform, issued: Issued) -> None: ...
+
+
+class Outbound(Protocol):
+    """The client (connectors/client)."""
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        within: float,
+        permit: Callable[[], bool] | None = None,
+    ) -> Answer: ...
+
+
+class UrlRewriter(Protocol):
+    """Makes URLs of the hub, and finds what is behind them (hub/rewriter)."""
+
+    async def rewrite(self, kind: Kind, base_path: str, rewrite: Rewrite) -> str: ...
+
+    async def resolve(self, kind: Kind, ref: str, caller: str, directory: Directory) -> Rewrite: ...

@@ -1,0 +1,175 @@
+"""Relays: what only makes sense now, and whose answer is the other party's. One attempt, a deadline, never queued.
+
+One more attempt if the connection was refused; asynchronous results again and again while no byte of them was sent,
+until the deadline (DESIGN, delivery).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from uuid_utils import uuid7
+
+from connectors import headers
+from connectors.catalogue import Row
+from connectors.client.client import Answer
+from connectors.errors import NotConnected, OcpiError
+from connectors.values import PartyId
+from hub.edge import deadlines
+from hub.edge.ports import Directories, Outbound
+from hub.edge.rewriting import Found, Rewriting
+from hub.edge.values import Call, Caller, Pairs, Response
+from hub.settings import Settings
+from routing.clock import Clock
+from routing.directory import Directory, Hosted, Party
+from routing.exchanges import Exchange, Exchanges
+from routing.outbound import Answered, accept, target
+from routing.resolve import check_owner, recipient
+
+PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds between the attempts of an asynchronous result; the last one goes on."""
+
+
+@dataclass(slots=True)
+class Forward:
+    """One request on its way to one recipient. `patient`: tried again while no byte was sent."""
+
+    to: Hosted
+    sender: PartyId
+    url: str
+    body: bytes | None
+    forwarded_id: str
+    patient: bool = False
+    attempts: int = 0
+
+
+class Relay:
+    """Passes calls to their recipients and the recipients' answers back."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Directories,
+        client: Outbound,
+        rewriting: Rewriting,
+        exchanges: Exchanges,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._client = client
+        self._rewriting = rewriting
+        self._exchanges = exchanges
+        self._clock = clock
+        self._deadlines: dict[str, float] = {}
+
+    async def relay(self, call: Call, row: Row, directory: Directory) -> Response:
+        """The answer of the party in TO. Raises InvalidParameters (2001) and the hub's own 4xxx."""
+        caller, sender = _known(call)
+        if call.to is None or row.interface is None:
+            raise AssertionError("a relay has a recipient and an interface")
+        to = recipient(directory, row.module, row.interface, sender.id, call.to)
+        _check_token(call, caller)
+        body, query = await self._rewriting.response_url(call, row, caller, sender.id, to)
+        url = target(to.platform, row.module, row.interface, call.path, query)
+        return await self._pass(call, row, Forward(to, sender.id, url, body if row.model else None, str(uuid7())))
+
+    async def callback(self, call: Call, row: Row, found: Found) -> Response:
+        """The answer of whoever is behind a URL that the hub made: of a result, a CDR by its Location, a next page."""
+        _, sender = _known(call)
+        result = bool(row.model)
+        body = call.body if result else None
+        return await self._pass(call, row, Forward(found.to, sender.id, found.url, body, str(uuid7()), patient=result))
+
+    async def _pass(self, call: Call, row: Row, forward: Forward) -> Response:
+        answered = await self._forward(call, row, forward)
+        passed = _passed(answered)
+        if row.listing:
+            caller, sender = _known(call)
+            passed += await self._rewriting.paging(row, caller, sender.id, forward.to, forward.url, answered.headers)
+        return Response(answered.http_status, answered.status_code, answered.body, passed)
+
+    # --- on the wire -------------------------------------------------------------------------------------------------
+
+    async def _forward(self, call: Call, row: Row, forward: Forward) -> Answered:
+        outcome, http_status, status_code = "hub failed", 0, 0
+        try:
+            answered = accept(await self._send(call, row, forward), forward.to)
+        except OcpiError as error:
+            outcome, status_code = error.message, error.status_code
+            raise
+        else:
+            outcome, http_status, status_code = "answered", answered.http_status, answered.status_code
+            call.answered_by = forward.to.party.id
+            return answered
+        finally:
+            whole = (self._clock.monotonic() - call.started) * 1000
+            self._exchanges.note(
+                Exchange(
+                    call.at, row.id, row.module, row.method, () if row.callback else call.path, forward.sender,
+                    forward.to.party.id, call.request_id, call.correlation_id, forward.forwarded_id, forward.attempts,
+                    http_status, status_code, whole, whole - call.waited * 1000, outcome,
+                )
+            )  # fmt: skip
+
+    async def _send(self, call: Call, row: Row, forward: Forward) -> Answer:
+        until = call.started + self._seconds(row)
+        sent = self._headers(call, forward)
+        began = self._clock.monotonic()
+        try:
+            while True:
+                forward.attempts += 1
+                try:
+                    return await self._client.send(
+                        row.method, forward.url, sent, forward.body, within=until - self._clock.monotonic()
+                    )
+                except NotConnected as error:
+                    if not await self._once_more(forward, error, until):
+                        raise
+        finally:
+            call.waited += self._clock.monotonic() - began
+
+    async def _once_more(self, forward: Forward, error: NotConnected, until: float) -> bool:
+        """Whether to try again; a pause before it where the recipient has been tried at once already."""
+        if not forward.patient:
+            return error.refused and forward.attempts == 1
+        pause = PAUSES[min(forward.attempts, len(PAUSES)) - 1]
+        if self._clock.monotonic() + pause >= until:
+            return False
+        await asyncio.sleep(pause)
+        return True
+
+    def _seconds(self, row: Row) -> float:
+        found = self._deadlines.get(row.id)
+        if found is None:
+            found = self._deadlines[row.id] = deadlines.seconds(row, self._settings)
+        return found
+
+    def _headers(self, call: Call, forward: Forward) -> dict[str, str]:
+        sent = headers.write(forward.to.party.id, forward.sender, forward.forwarded_id, call.correlation_id)
+        sent["Authorization"] = self._registry.authorization_for(forward.to.platform)
+        if forward.body is not None:
+            sent["Content-Type"] = call.headers.get("Content-Type") or "application/json"
+        return sent
+
+
+def _known(call: Call) -> tuple[Caller, Party]:
+    if call.caller is None or call.sender is None:
+        raise AssertionError("caller and sender are known before a call is relayed")
+    return call.caller, call.sender
+
+
+def _check_token(call: Call, caller: Caller) -> None:
+    """A Token inside a command is one of the sending platform's (StartSession and ReserveNow, 13.3)."""
+    if call.judgement is not None and call.judgement.token is not None:
+        check_owner(caller.platform, call.judgement.token, "$.token")
+
+
+def _passed(answered: Answered) -> Pairs:
+    kind = answered.headers.get("Content-Type") or "application/json"
+    retry = answered.headers.get("Retry-After")
+    if retry is None:
+        return (("Content-Type", kind),)
+    return (("Content-Type", kind), ("Retry-After", retry))

@@ -1,0 +1,93 @@
+"""A call as it goes through the stages of the edge, and the response that it ends as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from connectors.authorization import Form
+from connectors.catalogue import Row
+from connectors.judgement import Judgement
+from connectors.values import InterfaceRole, PartyId
+from routing.directory import Issued, Party, Platform
+
+Pairs = tuple[tuple[str, str], ...]
+
+UNKNOWN = "unknown"
+"""The route label of a call for which no row of the catalogue was found."""
+
+
+class Caller(NamedTuple):
+    """Who holds the credential: its platform, the credential as issued, and how it was written in the header."""
+
+    platform: Platform
+    issued: Issued
+    form: Form
+
+
+class Response(NamedTuple):
+    """What the caller is answered. `status_code` is the OCPI code of the envelope in `body`, for metrics."""
+
+    http_status: int
+    status_code: int
+    body: bytes
+    headers: Pairs = ()
+
+
+class Call:
+    """One OCPI request that reached the hub, filled in stage by stage; what is not known yet is None or empty.
+
+    `target` is the path and query as on the request line. `started` is the edge's monotonic clock, in seconds, at the
+    request line, `at` UTC ms. `waited` sums the seconds spent on recipients and the log: the rest is the hub's own
+    part. `from_` of the answer is `answered_by`.
+    """
+
+    __slots__ = (
+        "answered_by",
+        "at",
+        "body",
+        "caller",
+        "correlation_id",
+        "headers",
+        "interface",
+        "judgement",
+        "method",
+        "module",
+        "params",
+        "path",
+        "query",
+        "request_id",
+        "row",
+        "sender",
+        "started",
+        "target",
+        "to",
+        "waited",
+    )
+
+    def __init__(self, method: str, target: str, headers: Mapping[str, str], started: float, at: int) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.started = started
+        self.at = at
+        self.waited = 0.0
+        self.request_id = ""
+        self.correlation_id = ""
+        self.caller: Caller | None = None
+        self.module = ""
+        self.interface: InterfaceRole | None = None
+        self.path: tuple[str, ...] = ()
+        self.query = ""
+        self.row: Row | None = None
+        self.params: dict[str, str] = {}
+        self.sender: Party | None = None
+        self.to: PartyId | None = None
+        self.answered_by: PartyId | None = None
+        self.body = b""
+        self.judgement: Judgement | None = None
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body. Raises TooLarge (413) over `limit` bytes and NotJson (400) when it does not arrive whole."""
+        del limit
+        return self.body
