@@ -86,31 +86,39 @@ class Registry:
         One that the snapshot does not have is looked up once in the store, and a miss is remembered for a second.
         Raises EngineAway when the store cannot say.
         """
-        if digest in self._dead:
+        if (found := self.find(digest)) is not None:
+            return found
+        if digest in self._dead or self._directory.credential(digest) is not None:
             return None
-        found = self._directory.credential(digest)
-        if found is None:
-            found = await self._look_up(digest)
-        if found is None or (found[1].expires is not None and found[1].expires <= self.now()):
-            return None
-        return found
+        await self._look_up(digest)
+        return self.find(digest)
 
-    async def _look_up(self, digest: bytes) -> tuple[Platform, Issued] | None:
+    def find(self, digest: bytes) -> tuple[Platform, Issued] | None:
+        """The same as far as the snapshot knows, without asking the store.
+
+        Of several readings of one header ask this for each before `lookup`: the store is then not asked for a
+        reading that was never meant.
+        """
+        found = self._directory.credential(digest)
+        if found is None or digest in self._dead:
+            return None
+        expires = found[1].expires
+        return None if expires is not None and expires <= self.now() else found
+
+    async def _look_up(self, digest: bytes) -> None:
         moment = self._monotonic()
         if (until := self._misses.get(digest)) is not None and moment < until:
-            return None
+            return
         try:
             if await self._store.find_credential(digest) is not None:
                 await self.refresh()
         except StoreAway as away:
             raise EngineAway("the hub's store cannot be reached, so the credential cannot be judged; repeat") from away
-        found = self._directory.credential(digest)
-        if found is None:
+        if self._directory.credential(digest) is None:
             self._misses[digest] = moment + MISS_SECONDS
             self._misses.move_to_end(digest)
             if len(self._misses) > MAX_MISSES:
                 self._misses.popitem(last=False)
-        return found
 
     def end(self, digests: Iterable[bytes]) -> None:
         """These credentials work no more in this process from now on, while the store is still being told."""

@@ -44,7 +44,8 @@ def invite(
 @app.command("list")
 def list_(
     wanted: Annotated[
-        str, typer.Option("--filter", help="Only what contains this: party, role, name, status, platform.")
+        str,
+        typer.Option("--filter", help="Only what has this in its party, role, name or status, or is this platform."),
     ] = "",
     json: Json = False,
 ) -> None:

@@ -86,4 +86,4 @@ def told() -> Iterator[None]:
     except Taken as wrong:
         raise InvalidParameters(rules.taken(wrong.what)) from None
     except (StoreAway, Conflict) as away:
-        raise RegistryAway("the hub cannot store the registration now, nothing was changed; repeat it") from away
+        raise RegistryAway("the hub's store cannot be used now, so this may not have been kept; repeat it") from away

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -27,7 +28,7 @@ def find_key(settings: Settings) -> SecretStr | None:
     path = key_file(settings)
     try:
         text = path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, UnicodeDecodeError) as wrong:
         reason = wrong.strerror if isinstance(wrong, OSError) else "it is not text"
@@ -51,6 +52,7 @@ def make_key(settings: Settings) -> SecretStr:
             os.fsync(file.fileno())
         draft.replace(path)
     except OSError as wrong:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
         raise SettingsError([f"the operator key cannot be written to {path}: {wrong.strerror}; see HUB_DATA"]) from None
     return SecretStr(key)

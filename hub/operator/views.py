@@ -33,7 +33,7 @@ def hosted(platform: Platform) -> Iterator[tuple[Party, bool]]:
 
 
 def rows(platforms: Iterable[Platform], wanted: str = "") -> list[Json]:
-    """A row for each party and role, sorted; `wanted` must be in the party, role, name, status or platform."""
+    """A row for each party and role, sorted; `wanted` is part of its party, role, name or status, or its platform."""
     found = []
     for platform in platforms:
         for party, registered in hosted(platform):
@@ -45,8 +45,8 @@ def rows(platforms: Iterable[Platform], wanted: str = "") -> list[Json]:
                 "platform": platform.id,
                 "version": platform.version,
             }
-            text = " ".join(str(row[key]) for key in ("party", "role", "name", "status", "platform"))
-            if wanted.lower() in text.lower():
+            text = " ".join(str(row[key]) for key in ("party", "role", "name", "status"))
+            if wanted.lower() in text.lower() or wanted == platform.id:
                 found.append(row)
     return sorted(found, key=lambda row: (row["party"], row["role"], row["removed"], row["platform"]))
 

@@ -1,0 +1,145 @@
+"""The command line: against a running operator port over real HTTP, and without one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from typer.testing import CliRunner, Result
+
+from connectors.authorization import digest
+from connectors.sample.calls import SampleParty
+from connectors.sample.platform import SamplePlatform
+from connectors.values import Role
+from hub.cli.main import app
+from tests.hub.onboarding.hubside import EMS, TNM
+from tests.hub.operator.operating import KEY, Operating, operating
+
+
+@pytest.fixture
+async def operator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[Operating]:
+    # The hub of these tests runs in the same process, and so would log into the output of the command.
+    with capture_logs():
+        async with operating() as made:
+            monkeypatch.setenv("HUB_DATA", str(tmp_path))
+            monkeypatch.setenv("HUB_OPERATOR_URL", made.base)
+            monkeypatch.setenv("HUB_OPERATOR_KEY", KEY)
+            yield made
+
+
+async def run(*words: str) -> Result:
+    """The command in a thread of its own, so that the hub of this test can answer it."""
+    return await asyncio.to_thread(lambda: CliRunner().invoke(app, list(words)))
+
+
+async def output(*words: str) -> Any:
+    """Its JSON; it must end well."""
+    ended = await run(*words)
+    assert ended.exit_code == 0, ended.output
+    return json.loads(ended.stdout)
+
+
+async def test_invite_prints_exactly_a_token_and_a_versions_url(operator: Operating) -> None:
+    given = await output("party", "invite", "nl", "tnm", "cpo", "DE", "EMS", "EMSP", "--json")
+    assert given == {"token": given["token"], "versions_url": operator.hub.versions_url}
+    found = await operator.hub.registry.lookup(digest(given["token"]))
+    assert found is not None and found[0].invited == ((TNM, Role.CPO), (EMS, Role.EMSP))
+    people = await run("party", "invite", "NL", "AAA", "CPO")
+    assert operator.hub.versions_url in people.stdout
+
+
+async def test_the_life_of_a_party(operator: Operating) -> None:
+    given = await output("party", "invite", "NL", "TNM", "CPO", "--json")
+    async with SamplePlatform([SampleParty(TNM, Role.CPO)]) as sample:
+        await sample.register(given["versions_url"], given["token"])
+        assert [row["status"] for row in await output("party", "list", "--json")] == ["CONNECTED"]
+        assert await output("party", "list", "--filter", "DE-", "--json") == []
+        assert (await output("party", "show", "NL", "TNM", "--json"))["platforms"][0]["version"] == "2.2.1"
+        assert (await output("party", "suspend", "NL", "TNM", "--json"))["status"] == "OFFLINE"
+        assert (await output("party", "resume", "nl", "tnm", "--json"))["status"] == "CONNECTED"
+        for words, said in (
+            (("party", "list"), "NL-TNM"),
+            (("party", "show", "NL", "TNM"), "resync marks: none"),
+            (("party", "remove", "NL", "TNM"), "NL-TNM is SUSPENDED now"),
+        ):
+            ended = await run(*words)
+            assert (ended.exit_code, said in ended.stdout) == (0, True), ended.output
+
+
+async def test_connect_starts_the_handshake(operator: Operating) -> None:
+    async with SamplePlatform([SampleParty(EMS, Role.EMSP)]) as sample:
+        ended = await run("party", "connect", sample.versions_url, sample.invite())
+    assert "connected with EMSP DE-EMS" in ended.stdout
+
+
+async def test_what_the_hub_refuses_is_its_sentence_and_exit_1(operator: Operating) -> None:
+    ended = await run("party", "show", "DE", "XYZ", "--json")
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr == "the hub does not know the party DE-XYZ\n"
+
+
+async def test_the_key_file_in_the_data_folder_is_found(
+    operator: Operating, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("HUB_OPERATOR_KEY")
+    ended = await run("party", "list")
+    assert (ended.exit_code, "there is no operator key" in ended.stderr) == (1, True)
+    (tmp_path / "operator.key").write_text(KEY + "\n")
+    assert await output("party", "list", "--json") == []
+    monkeypatch.setenv("HUB_OPERATOR_KEY", "another-key-of-a-hub")
+    ended = await run("party", "list")
+    assert (ended.exit_code, "does not take the operator key" in ended.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("key", ["", KEY])
+async def test_a_hub_that_does_not_run_is_a_sentence_and_exit_1(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("HUB_DATA", str(tmp_path))
+    monkeypatch.setenv("HUB_OPERATOR_KEY", key)
+    monkeypatch.setenv("HUB_OPERATOR_PORT", str(port))
+    monkeypatch.delenv("HUB_OPERATOR_URL", raising=False)
+    ended = await run("party", "list", "--json")
+    assert (ended.exit_code, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"no hub is running at http://127.0.0.1:{port}: start it with `ocpi-hub serve`")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("party", "invite", "NL", "TNM"), "COUNTRY PARTY ROLE"),
+        (("party", "invite", "NL", "TNM", "BOSS"), "not a role"),
+        (("party", "invite", "NLD", "TNM", "CPO"), "country_code"),
+        (("simulate", "cpo", "--versions-url", "http://localhost/ocpi/versions"), "--token"),
+        (("simulate", "emsp", "--party", "X"), "not a party"),
+        (("simulate", "fault", "1", "nonsense"), "offline"),
+    ],
+)
+async def test_a_wrong_word_is_exit_2(words: tuple[str, ...], said: str) -> None:
+    ended = await run(*words)
+    assert ended.exit_code == 2
+    assert said in " ".join(ended.stderr.split())
+
+
+async def test_a_fault_of_a_running_sample_party_is_switched() -> None:
+    async with SamplePlatform([SampleParty(TNM, Role.CPO)], control=True) as sample:
+        ended = await run("simulate", "fault", str(sample.port), "hang")
+        assert (ended.exit_code, ended.stdout) == (0, "fault: hang\n")
+        await sample.switch(None)
+
+
+async def test_settings_are_shown_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_OPERATOR_KEY", "canary-canary-canary")
+    monkeypatch.setenv("HUB_PARTY", "DE-ABC")
+    shown = await output("settings", "--json")
+    assert (shown["HUB_PARTY"], shown["HUB_OPERATOR_KEY"]) == ("DE-ABC", "(set, not shown)")
+    assert "canary" not in (await run("settings")).output
