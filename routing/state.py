@@ -57,6 +57,11 @@ class ObjectState:
     deleted: bool = False
     unconfirmed: bool = False
 
+    @property
+    def empty(self) -> bool:
+        """Nothing is known but that something was begun at this position."""
+        return self.body is None and not self.parts and not self.deleted
+
 
 def key_of(event: Event, audience: PartyId | None) -> StateKey:
     """The key of the object that an event is about, for this audience."""
@@ -83,7 +88,7 @@ def after(
         return ObjectState(key, position, event.version, deleted=True)
     if not needs_base(event):
         return ObjectState(key, position, event.version, body=event.payload, last_updated=last_updated)
-    if before is None or before.deleted:
+    if before is None or before.deleted or before.empty:
         return ObjectState(key, position, event.version, parts=(_part(new),), last_updated=last_updated)
     if before.body is not None:
         laid = lay(before.body, new.path, new, level=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from connectors.errors import OcpiError
+from connectors.errors import NotConnected, OcpiError
 from routing.clock import Clock
 from routing.event import Event, Poison, decode
 from routing.fold import Request, request_of
@@ -154,13 +154,13 @@ class Admission:
             return
         try:
             hosted = self._resolver.directed(event)
+            catch_up = await self._missed(event, entry.position, entry.tp, hosted.platform.id)
         except OcpiError as error:
             owned.begin(entry.position)
             self._directed.refuse(event, error)
             self._ended(entry, Outcome.NOT_SENT, error.message)
             return
         entry.open[event.audience] = hosted.platform.id
-        catch_up = await self._missed(event, entry.position, entry.tp, hosted.platform.id)
         self._delivery.push(entry, event, hosted.platform.id, catch_up)
 
     async def _missed(self, event: Event, position: Position, tp: TopicPartition, platform: str) -> tuple[Request, ...]:
@@ -176,4 +176,9 @@ class Admission:
         delivered = [self._delivery.last_delivered(event, platform), known[mine].position if mine in known else None]
         if any(there is not None and there >= missed.position for there in delivered):
             return ()
+        if missed.parts:
+            raise NotConnected(
+                f"{event.audience} missed parts of this object and its whole is not known to the hub, so nothing newer "
+                "may be sent before: PUT the whole object"
+            )
         return requests(missed)

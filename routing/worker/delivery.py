@@ -62,6 +62,7 @@ class Delivery:
         self._write_later = write_later
         self._holds = holds
         self._owned: dict[TopicPartition, Owned] = {}
+        self._cutting = False
 
     # --- letting in --------------------------------------------------------------------------------------------------
 
@@ -123,7 +124,7 @@ class Delivery:
 
     def _wake(self, lane: Lane, slot: Slot) -> None:
         owned = self._owned.get(slot.tp)
-        if owned is None or not owned.active:
+        if owned is None or not owned.active or not self._holds():
             return
         if not slot.queue:
             if not slot.busy:
@@ -156,6 +157,10 @@ class Delivery:
                 await self._serve_wave(lane, slot, item)
             elif isinstance(item, Directed):
                 await self._serve_directed(slot, item)
+        except asyncio.CancelledError:
+            if not self._cutting:
+                raise
+            self._was_cut(slot, item)
         except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop its lane
             self._set_aside(lane, slot, item, error)
         finally:
@@ -166,6 +171,27 @@ class Delivery:
                 lane.directed -= 1
         self._wake(lane, slot)
         self._pump(lane)
+
+    def cut_off(self) -> None:
+        """Somebody else may own these partitions soon: end what is in flight, begin nothing."""
+        self._cutting = True
+        for owned in self._owned.values():
+            for task in owned.in_flight:
+                task.cancel()
+
+    def go_on(self) -> None:
+        """The partitions stayed ours: begin again."""
+        self._cutting = False
+        for owned in self._owned.values():
+            self.release(owned)
+
+    def _was_cut(self, slot: Slot, item: Wave | Directed | Barrier) -> None:
+        if isinstance(item, Wave):
+            item.frozen = False
+        elif isinstance(item, Directed):
+            error = OutcomeUnknown("the hub lost its log while this push was under way: it may have arrived")
+            self._directed.refuse(item.event, error)
+            self._ended(item.entry, slot.key.recipient, Outcome.UNKNOWN, error.message, 0.0)
 
     def _set_aside(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier, error: Exception) -> None:
         """A defect of the hub: say so, and go on without this item."""

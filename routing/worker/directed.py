@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from connectors.errors import HubError, NotConnected, OcpiError, OutcomeUnknown
+from connectors.errors import NotConnected, OcpiError, OutcomeUnknown
 from connectors.values import Module, PartyId
 from routing import cdrs, replies
 from routing.clock import Clock
@@ -18,7 +18,7 @@ from routing.event import Event
 from routing.fold import Request
 from routing.log.port import Log, Position
 from routing.outbound import Answered
-from routing.policy import DeliverySettings, Outcome
+from routing.policy import DeliverySettings, Outcome, ended
 from routing.replies import Reply
 from routing.state import ObjectState, after, key_of, needs_base
 from routing.store.port import CdrKey, CdrRecord, Store
@@ -76,14 +76,11 @@ class DirectedPushes:
         except OcpiError as error:
             self.refuse(event, error)
             detail = f"{error.status_code} {error.message}"
-            if isinstance(error, OutcomeUnknown):
-                return Outcome.UNKNOWN, detail, 0.0, await self.unconfirmed(event, position)
-            return Outcome.NOT_SENT, detail, 0.0, None
+            if isinstance(error, NotConnected):
+                return Outcome.NOT_SENT, detail, 0.0, None
+            return Outcome.UNKNOWN, detail, 0.0, await self.unconfirmed(event, position)
         self.reply(event, self._passed(event, answered, None))
-        state = None
-        if 1000 <= answered.status_code < 2000:
-            state = await self._state(event, position)
-        return Outcome.ANSWERED, str(answered.status_code), answered.ms, state
+        return Outcome.ANSWERED, str(answered.status_code), answered.ms, await self._left(event, position, answered)
 
     def refuse(self, event: Event, error: OcpiError) -> None:
         """Answer with the hub's own sentence."""
@@ -108,11 +105,8 @@ class DirectedPushes:
         return await self.unconfirmed(event, position)
 
     async def unconfirmed(self, event: Event, position: Position) -> ObjectState:
-        key = key_of(event, event.audience)
-        known = (await self._states.read([key])).get(key)
-        if known is None:
-            return ObjectState(key, position, event.version, unconfirmed=True)
-        return replace(known, position=max(known.position, position), unconfirmed=True)
+        """The state after a push whose outcome is not known."""
+        return replace(await self._touched(event, position), unconfirmed=True)
 
     # --- one attempt -----------------------------------------------------------------------------------------------
 
@@ -149,12 +143,11 @@ class DirectedPushes:
             event.query, request.body, event.correlation_id,
         )  # fmt: skip
         try:
-            await self._sender.push(push, within=self.left(event), permit=permit)
-        except HubError as error:
-            raise NotConnected(
-                f"{to.party.id} did not take what it missed of this object ({error.message}), "
-                "so this push was not sent; send it again"
-            ) from error
+            answered = await self._sender.push(push, within=self.left(event), permit=permit)
+        except OcpiError as error:
+            raise _not_caught_up(to, error.message) from error
+        if ended(answered) is None:
+            raise _not_caught_up(to, f"it answered HTTP {answered.http_status}, OCPI {answered.status_code}")
         if self.latest_start(event) <= 0:
             raise NotConnected(f"{to.party.id} was too slow with what it missed of this object; send this push again")
 
@@ -185,10 +178,7 @@ class DirectedPushes:
         )  # fmt: skip
         await until_there(lambda: self._store.write_cdr(new), trouble=self._observer.trouble)
         self.reply(event, self._passed(event, answered, location))
-        state = None
-        if 1000 <= answered.status_code < 2000:
-            state = await self._state(event, position)
-        return Outcome.ANSWERED, str(answered.status_code), answered.ms, state
+        return Outcome.ANSWERED, str(answered.status_code), answered.ms, await self._left(event, position, answered)
 
     async def _recorded(self, event: Event) -> CdrRecord | None:
         return await until_there(lambda: self._store.read_cdr(_cdr_key(event)), trouble=self._observer.trouble)
@@ -202,14 +192,28 @@ class DirectedPushes:
             event.id, answered.http_status, answered.status_code, answered.body, headers=headers, location=location
         )
 
+    async def _left(self, event: Event, position: Position, answered: Answered) -> ObjectState:
+        """The state at this audience after an answer: what it took, or what it had."""
+        if 1000 <= answered.status_code < 2000:
+            return await self._state(event, position)
+        return await self._touched(event, position)
+
     async def _state(self, event: Event, position: Position) -> ObjectState:
-        """The state at this audience: a part is laid over the newer of what everybody and what this one was told."""
+        """A part is laid over the newer of what everybody and what this audience was told."""
         before = None
         if needs_base(event):
             mine, everybody = key_of(event, event.audience), key_of(event, None)
-            known = await self._states.read([mine, everybody])
-            before = max(known.values(), key=lambda state: state.position, default=None)
+            known = [state for state in (await self._states.read([mine, everybody])).values() if not state.empty]
+            before = max(known, key=lambda state: state.position, default=None)
         return after(before, event, position, audience=event.audience, last_updated=event.last_updated)
+
+    async def _touched(self, event: Event, position: Position) -> ObjectState:
+        """What this audience had before, as of now: something as new was begun, so nothing older may follow it."""
+        key = key_of(event, event.audience)
+        known = (await self._states.read([key])).get(key)
+        if known is None:
+            return ObjectState(key, position, event.version)
+        return replace(known, position=max(known.position, position))
 
 
 def _cdr_key(event: Event) -> CdrKey:
@@ -222,3 +226,9 @@ def _repeated(event: Event, record: CdrRecord) -> Reply:
         event.id, record.http_status or 200, record.status_code or 0, record.answer,
         headers={"Content-Type": "application/json"}, location=record.location,
     )  # fmt: skip
+
+
+def _not_caught_up(to: Hosted, why: str) -> NotConnected:
+    return NotConnected(
+        f"{to.party.id} did not take what it missed of this object ({why}), so this push was not sent; send it again"
+    )

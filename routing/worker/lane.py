@@ -36,7 +36,8 @@ class Lane:
 
     def drop(self, slot: Slot) -> None:
         """Forget a slot that holds nothing."""
-        if self.slots.pop(slot.key, None) is not None:
+        if self.slots.get(slot.key) is slot:
+            del self.slots[slot.key]
             slots = self._by_tp[slot.tp]
             slots.pop(slot.key, None)
             if not slots:

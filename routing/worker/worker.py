@@ -33,6 +33,7 @@ _COMMIT_EVERY = 0.1
 _SWEEP_EVERY = 1.0
 _AGAIN_AFTER = 0.5
 _FORWARD_EVERY = 10
+_LOOK_EVERY = 0.25
 
 
 class Worker:
@@ -89,7 +90,7 @@ class Worker:
         """Join the group; returns once this member takes part."""
         await self._consumer.start(self)
         loop = asyncio.get_running_loop()
-        runs = (self._read(), self.states.run(), self.outcomes.run(), self._commit_often(), self._sweep_often())
+        runs = (self._read(), self.states.run(), self.outcomes.run(), self._commit_often(), self._sweep_often(), self._look_often())
         self._tasks = [loop.create_task(run) for run in runs]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
@@ -240,6 +241,16 @@ class Worker:
         for owned in self._owned.values():
             if owned.active and owned.tracker.forward(self._consumer.position(owned.tp)):
                 self._to_commit.set()
+
+    async def _look_often(self) -> None:
+        """Cut off what is in flight before another owner can begin, when the log has not heard of us for too long."""
+        held = True
+        while True:
+            await asyncio.sleep(_LOOK_EVERY)
+            holds = self._consumer.holds()
+            if holds is not held:
+                held = holds
+                self.delivery.go_on() if holds else self.delivery.cut_off()
 
     def _sweep(self) -> None:
         """Nothing stays unsettled for long: who holds the oldest event of a partition is marked."""

@@ -211,8 +211,8 @@ async def _expire(world: World) -> None:
     if world.processes:
         process = world.random.choice(world.processes)
         world.log.away(process.name)
-        await asyncio.sleep(world.random.choice((0.0, 1.0, 5.0)))
-        if process in world.processes:
+        await asyncio.sleep(world.random.choice((0.3, 1.0, 5.0)))
+        if process in world.processes and world.random.random() < 0.7:
             world.log.expire(process.name)
             await asyncio.sleep(world.random.choice((0.0, 1.0)))
         if process in world.processes:
