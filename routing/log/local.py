@@ -29,6 +29,9 @@ class Cursors(Protocol):
     async def take(self, max_records: int, max_bytes: int) -> list[Record]:
         """What is there now, at least one record if there is any."""
 
+    def position(self, tp: TopicPartition) -> Position | None:
+        """Everything of this partition below was given; None: it is not held."""
+
     async def fetch(self, tp: TopicPartition, start: Position, max_records: int) -> list[Record]: ...
 
 
@@ -136,6 +139,9 @@ class LocalConsumer:
 
     async def fetch(self, tp: TopicPartition, start: Position, *, max_records: int) -> list[Record]:
         return await self._cursors.fetch(tp, start, max_records)
+
+    def position(self, tp: TopicPartition) -> Position | None:
+        return self._cursors.position(tp)
 
     def holds(self) -> bool:
         return self._joined and not (self._gone or self._away or self._lost)

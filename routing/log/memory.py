@@ -54,7 +54,7 @@ class MemoryLog:
         self._commits: dict[tuple[str, TopicPartition], Committed] = {}
         self._readers: dict[str, dict[str, None]] = {topic: {} for topic in topics}
         self._groups: dict[str, Group] = {}
-        self._consumers: dict[str, tuple[LocalConsumer, MemoryCursors]] = {}
+        self._consumers: list[tuple[LocalConsumer, MemoryCursors]] = []
         self._replies: dict[str, Callable[[Headers, bytes], None]] = {}
         self._last = 0
         self._closed = False
@@ -68,8 +68,8 @@ class MemoryLog:
 
     async def close(self) -> None:
         self._closed = True
-        for member in list(self._consumers):
-            self.kill(member)
+        for consumer, _ in self._consumers:
+            consumer.abandon()
         self._replies.clear()
 
     async def publish(self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float) -> Published:
@@ -106,8 +106,8 @@ class MemoryLog:
         members = self._groups.setdefault(group, Group(group, self._count))
         cursors = MemoryCursors(self._partitions)
         consumer = LocalConsumer(members, member, topics, cursors, self, self._settle)
-        self._consumers = {name: held for name, held in self._consumers.items() if not held[0].gone}
-        self._consumers[member] = consumer, cursors
+        self._consumers = [held for held in self._consumers if not held[0].gone]
+        self._consumers.append((consumer, cursors))
         return consumer
 
     async def open_replies(self, edge: str, on_reply: Callable[[Headers, bytes], None]) -> ReplyTo:
@@ -146,18 +146,18 @@ class MemoryLog:
 
     def kill(self, member: str) -> None:
         """End it as a killed process; its partitions go to the others at once."""
-        self._consumers.pop(member)[0].abandon()
+        self._member(member).abandon()
 
     def expire(self, member: str) -> None:
         """Its session ends while it lives: its partitions go; its next `read` tells its listener and joins again."""
-        self._consumers[member][0].expire()
+        self._member(member).expire()
 
     def away(self, member: str) -> None:
         """Cut it off: `holds` is false and commits raise LogAway; it keeps its partitions until `expire`."""
-        self._consumers[member][0].set_away(True)
+        self._member(member).set_away(True)
 
     def back(self, member: str) -> None:
-        self._consumers[member][0].set_away(False)
+        self._member(member).set_away(False)
 
     def rebalance(self, group: str) -> None:
         """Make every member give up what it holds, in order, and deal anew, with other owners if there are several."""
@@ -184,12 +184,19 @@ class MemoryLog:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
+    def _member(self, member: str) -> LocalConsumer:
+        """Raises KeyError when no such member lives."""
+        for consumer, _ in self._consumers:
+            if consumer.member == member and not consumer.gone:
+                return consumer
+        raise KeyError(member)
+
     def _append(self, tp: TopicPartition, key: bytes, headers: Headers, value: bytes) -> Published:
         partition = self._partitions[tp]
         self._last = max(self._last, self._clock())  # append times never go back, whatever the clock does
         position = Position(EPOCH, partition.end)
         partition.records.append(Record(tp.topic, tp.partition, position, self._last, key, headers, value))
-        for consumer, cursors in self._consumers.values():
+        for consumer, cursors in self._consumers:
             if cursors.news(tp):
                 consumer.wake.ring()
         return Published(tp, position, self._last)

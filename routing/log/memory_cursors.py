@@ -68,6 +68,9 @@ class MemoryCursors:
             del self._paused[tp]
             self._ready[tp] = None
 
+    def position(self, tp: TopicPartition) -> Position | None:
+        return Position(EPOCH, self._at[tp]) if tp in self._at else None
+
     async def take(self, max_records: int, max_bytes: int) -> list[Record]:
         taken: list[Record] = []
         for tp in list(self._ready):

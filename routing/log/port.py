@@ -151,8 +151,11 @@ class Consumer(Protocol):
     async def fetch(self, tp: TopicPartition, start: Position, *, max_records: int) -> list[Record]:
         """Records of a partition from any position on, without moving what `read` gives."""
 
-    def position(self, tp: TopicPartition) -> Position:
-        """The next position that `read` may give: every record of the partition below it was given already."""
+    def position(self, tp: TopicPartition) -> Position | None:
+        """The next position that `read` may give: every record of the partition below it was given already.
+
+        None for a partition that is not held.
+        """
 
     def holds(self) -> bool:
         """Whether this process may begin something now: false once its last answered heartbeat is too old."""

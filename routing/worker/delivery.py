@@ -156,7 +156,7 @@ class Delivery:
             if isinstance(item, Wave):
                 await self._serve_wave(lane, slot, item)
             elif isinstance(item, Directed):
-                await self._serve_directed(slot, item)
+                await self._serve_directed(lane, slot, item)
         except asyncio.CancelledError:
             if not self._cutting:
                 raise
@@ -206,9 +206,14 @@ class Delivery:
         owned = self._owned[slot.tp]
         return lambda: owned.active and self._holds()
 
-    async def _serve_directed(self, slot: Slot, item: Directed) -> None:
+    async def _serve_directed(self, lane: Lane, slot: Slot, item: Directed) -> None:
         self._owned[slot.tp].begin(item.entry.position)
+        known = lane.delivered.get(slot.key)
+        if item.catch_up and known is not None and known >= item.catch_up[-1].position:
+            item.catch_up = ()  # something as new was begun since it was let in
         outcome, detail, ms, state = await self._directed.serve(item, self._permit(slot))
+        if outcome is not Outcome.NOT_SENT and self._marks.get(lane.platform, slot.tp) is not None:
+            lane.remember(slot.key, item.entry.position)
         party = slot.key.recipient
         if state is None:
             self._ended(item.entry, party, outcome, detail, ms)

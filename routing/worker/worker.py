@@ -65,7 +65,7 @@ class Worker:
         self._stopping = False
         self.failure: str | None = None
         """Why the worker does not work any more, though nobody stopped it: a defect (readiness says so)."""
-        self._waiting_to_read = False
+        self._letting_in = asyncio.Lock()
         self._consumer = log.consumer(GROUP, topics, member=member)
         self.states = States(store, trouble=observer.trouble)
         self.marks = Marks(store, clock, trouble=observer.trouble)
@@ -103,11 +103,6 @@ class Worker:
         self._stopping = True
         if settle is not None:
             self._settings = replace(self._settings, settle=settle)
-        if self._tasks:
-            if self._waiting_to_read:
-                self._tasks[0].cancel()
-            # a batch that was read is let in whole, so that none of it is overtaken
-            await asyncio.wait(self._tasks[:1], timeout=self._settings.settle)
         await self._consumer.stop()
         for task in self._tasks:
             task.cancel()
@@ -136,19 +131,19 @@ class Worker:
     async def _read(self) -> None:
         while not self._stopping:
             try:
-                self._waiting_to_read = True
                 records = await self._consumer.read(max_records=_READ_RECORDS, max_bytes=_READ_BYTES, wait=_READ_WAIT)
-                self._waiting_to_read = False
             except LogError as error:
                 self._observer.trouble(f"the log cannot be read: {error}; trying again")
                 await asyncio.sleep(_AGAIN_AFTER)
                 continue
-            await self._take(records)
+            async with self._letting_in:
+                await self._take(records)
 
     async def _take(self, records: Sequence[Record]) -> None:
         await self.admission.admit(self._owned, records)
         for owned in list(self._owned.values()):
-            if owned.replay is not None and self._consumer.position(owned.tp) >= owned.replay.end:
+            position = self._consumer.position(owned.tp)
+            if owned.replay is not None and position is not None and position >= owned.replay.end:
                 await self._conclude(owned)
         while self._undelivered > self._settings.undelivered_bytes:
             self._relieve()
@@ -239,7 +234,8 @@ class Worker:
     def _forward(self) -> None:
         """A partition without records of its own moves on with what was read, so that a restart need not look again."""
         for owned in self._owned.values():
-            if owned.active and owned.tracker.forward(self._consumer.position(owned.tp)):
+            position = self._consumer.position(owned.tp)
+            if owned.active and position is not None and owned.tracker.forward(position):
                 self._to_commit.set()
 
     async def _look_often(self) -> None:
@@ -295,12 +291,19 @@ class Worker:
         going = [self._owned[tp] for tp in tps if tp in self._owned]
         for owned in going:
             owned.active = False
-        in_flight = {task for owned in going for task in owned.in_flight}
-        if in_flight:
-            await asyncio.wait(in_flight, timeout=self._settings.settle)
-        for task in in_flight:
-            task.cancel()
-        await asyncio.gather(*in_flight, return_exceptions=True)
+        try:
+            async with asyncio.timeout(self._settings.settle):
+                async with self._letting_in:  # a batch that was read is let in whole, so that none of it is overtaken
+                    pass
+                await self._ended(going)
+        except TimeoutError:
+            pass
+        finally:
+            # whatever happens to this call, the next owner must not meet a request of ours
+            for owned in going:
+                for task in list(owned.in_flight):
+                    task.cancel()
+        await self._ended(going)
         self._answer_overtaken(going)
         await self.states.flush()
         await self.outcomes.flush()
@@ -311,6 +314,12 @@ class Worker:
             self._undelivered -= sum(entry.size for entry in owned.tracker.entries)
         self.marks.forget(tps)
         self.states.forget()
+
+    @staticmethod
+    async def _ended(going: Sequence[Owned]) -> None:
+        """What is in flight of these has ended."""
+        while in_flight := [task for owned in going for task in owned.in_flight]:
+            await asyncio.wait(in_flight)
 
     def _answer_overtaken(self, going: Sequence[Owned]) -> None:
         """A directed push that waits, but stands before one that was begun: no owner may attempt it any more."""

@@ -160,6 +160,12 @@ class EmbeddedCursors:
     def resume(self, tp: TopicPartition) -> None:
         self._topics[tp.topic].resume(tp.partition)
 
+    def position(self, tp: TopicPartition) -> Position | None:
+        cursor = self._topics[tp.topic]
+        if tp.partition not in cursor.lag and tp.partition not in cursor.active:
+            return None
+        return Position(cursor.topic.epoch, cursor.lag.get(tp.partition, cursor.main))
+
     async def take(self, max_records: int, max_bytes: int) -> list[Record]:
         room = _Room(max_records, max_bytes)
         cursors = list(self._topics.values())
