@@ -52,7 +52,9 @@ def accept(answer: Answer, to: Hosted) -> Answered:
         )
     status = read_status(answer.body)
     if status is None:
-        raise HubError(f"{to.party.id} answered HTTP {answer.http_status} {describe(answer)} instead of an OCPI envelope")
+        raise HubError(
+            f"{to.party.id} answered HTTP {answer.http_status} {describe(answer)} instead of an OCPI envelope"
+        )
     return Answered(answer.http_status, status.status_code, answer.headers, answer.body, answer.ms)
 
 

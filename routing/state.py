@@ -43,7 +43,7 @@ class ObjectState:
     """The newest state of one object for one audience.
 
     `body` is the whole object where its base is known: a PUT as received, or (`composed`) that with parts laid over
-    it. Without a base it is None and `parts` holds what is known, oldest first. `deleted` marks a tombstone.
+    it; `base` is that PUT's position. Without a base it is None and `parts` holds what is known, oldest first. `deleted` marks a tombstone.
     `unconfirmed` says that a push whose outcome is unknown may have changed it at the audience.
     """
 
@@ -56,6 +56,7 @@ class ObjectState:
     last_updated: str | None = None
     deleted: bool = False
     unconfirmed: bool = False
+    base: Position | None = None
 
     @property
     def empty(self) -> bool:
@@ -85,9 +86,11 @@ def after(
     key = key_of(event, audience)
     new = request_of(event, position)
     if event.operation is Operation.DELETE:
-        return ObjectState(key, position, event.version, deleted=True)
+        return ObjectState(key, position, event.version, deleted=True, base=position)
     if not needs_base(event):
-        return ObjectState(key, position, event.version, body=event.payload, last_updated=last_updated)
+        return ObjectState(
+            key, position, event.version, body=event.payload, last_updated=last_updated, base=position
+        )
     if before is None or before.deleted or before.empty:
         return ObjectState(key, position, event.version, parts=(_part(new),), last_updated=last_updated)
     if before.body is not None:
@@ -106,6 +109,19 @@ def requests(state: ObjectState) -> tuple[Request, ...]:
     if state.body is not None:
         whole = (Request(Operation.PUT, (), state.body, state.position, composed=True),)
     return whole + tuple(_request(part, state.position) for part in state.parts)
+
+
+def whole_for(everybody: ObjectState | None, mine: ObjectState | None) -> Request | None:
+    """The one request that brings a recipient to the state of everybody, if there is one that takes nothing back.
+
+    `mine` is what this recipient alone was told: where that is newer than the PUT that the whole is built on, nobody
+    but the owner knows what the recipient should have now.
+    """
+    if everybody is None or everybody.empty or everybody.parts:
+        return None
+    if mine is not None and (everybody.base is None or mine.position > everybody.base):
+        return None
+    return requests(everybody)[0]
 
 
 def _part(request: Request) -> Part:

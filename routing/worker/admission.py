@@ -10,7 +10,7 @@ from routing.event import Event, Poison, decode
 from routing.fold import Request, request_of
 from routing.log.port import Position, Record, TopicPartition
 from routing.policy import Outcome
-from routing.state import ObjectState, StateKey, after, key_of, needs_base, requests
+from routing.state import ObjectState, StateKey, after, key_of, needs_base, whole_for
 from routing.worker.delivery import Delivery
 from routing.worker.directed import DirectedPushes
 from routing.worker.marks import Marks
@@ -173,12 +173,13 @@ class Admission:
         missed = known.get(everybody)
         if missed is None or not mark.position <= missed.position < position:
             return ()
-        delivered = [self._delivery.last_delivered(event, platform), known[mine].position if mine in known else None]
-        if any(there is not None and there >= missed.position for there in delivered):
+        begun = [self._delivery.last_begun(event, platform), known[mine].position if mine in known else None]
+        if any(there is not None and there >= missed.position for there in begun):
             return ()
-        if missed.parts:
+        whole = whole_for(missed, known.get(mine))
+        if whole is None:
             raise NotConnected(
                 f"{event.audience} missed parts of this object and its whole is not known to the hub, so nothing newer "
                 "may be sent before: PUT the whole object"
             )
-        return requests(missed)
+        return (whole,)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from random import Random
 
 from connectors.errors import NotConnected, OcpiError, OutcomeUnknown
@@ -160,7 +161,7 @@ class Delivery:
         except asyncio.CancelledError:
             if not self._cutting:
                 raise
-            self._was_cut(slot, item)
+            await self._was_cut(slot, item)
         except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop its lane
             self._set_aside(lane, slot, item, error)
         finally:
@@ -185,13 +186,17 @@ class Delivery:
         for owned in self._owned.values():
             self.release(owned)
 
-    def _was_cut(self, slot: Slot, item: Wave | Directed | Barrier) -> None:
+    async def _was_cut(self, slot: Slot, item: Wave | Directed | Barrier) -> None:
         if isinstance(item, Wave):
             item.frozen = False
         elif isinstance(item, Directed):
             error = OutcomeUnknown("the hub lost its log while this push was under way: it may have arrived")
             self._directed.refuse(item.event, error)
-            self._ended(item.entry, slot.key.recipient, Outcome.UNKNOWN, error.message, 0.0)
+            state = await self._directed.unconfirmed(item.event, item.entry.position)
+            ended = partial(
+                self._ended, item.entry, slot.key.recipient, Outcome.UNKNOWN, error.message, 0.0
+            )
+            self._write_later(state, ended)
 
     def _set_aside(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier, error: Exception) -> None:
         """A defect of the hub: say so, and go on without this item."""
@@ -208,7 +213,7 @@ class Delivery:
 
     async def _serve_directed(self, lane: Lane, slot: Slot, item: Directed) -> None:
         self._owned[slot.tp].begin(item.entry.position)
-        known = lane.delivered.get(slot.key)
+        known = lane.begun.get(slot.key)
         if item.catch_up and known is not None and known >= item.catch_up[-1].position:
             item.catch_up = ()  # something as new was begun since it was let in
         outcome, detail, ms, state = await self._directed.serve(item, self._permit(slot))
@@ -371,11 +376,11 @@ class Delivery:
                 slot.queue.clear()
                 lane.drop(slot)
 
-    def last_delivered(self, event: Event, platform: str) -> Position | None:
+    def last_begun(self, event: Event, platform: str) -> Position | None:
         lane = self.lanes.get(platform)
         if lane is None or event.audience is None:
             return None
-        return lane.delivered.get(slot_key(event, event.audience))
+        return lane.begun.get(slot_key(event, event.audience))
 
 
 def _why(failure: Answered | OcpiError) -> str:

@@ -21,7 +21,7 @@ class Lane:
         self.directed = 0
         self.waiting = 0
         self._by_tp: dict[TopicPartition, dict[SlotKey, Slot]] = {}
-        self.delivered: dict[SlotKey, Position] = {}
+        self.begun: dict[SlotKey, Position] = {}
 
     def add(self, slot: Slot) -> Slot:
         self.slots[slot.key] = slot
@@ -67,7 +67,7 @@ class Lane:
         return None
 
     def remember(self, key: SlotKey, position: Position, most: int = 10_000) -> None:
-        """Keep what was delivered while a mark stands, so that a catch-up sends nothing that is known there."""
-        self.delivered[key] = max(position, self.delivered.get(key, position))
-        if len(self.delivered) > most:
-            del self.delivered[next(iter(self.delivered))]
+        """Keep what was begun while a mark stands, so that a catch-up sends nothing older."""
+        self.begun[key] = max(position, self.begun.get(key, position))
+        if len(self.begun) > most:
+            del self.begun[next(iter(self.begun))]

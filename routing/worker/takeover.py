@@ -7,9 +7,8 @@ object, of which the former owner may have sent the later ones already.
 
 from __future__ import annotations
 
-from routing.fold import Request
 from routing.log.port import TopicPartition
-from routing.state import ObjectState, StateKey, key_of, requests
+from routing.state import ObjectState, StateKey, key_of, whole_for
 from routing.worker.delivery import Delivery
 from routing.worker.lane import Lane
 from routing.worker.owned import Owned
@@ -20,7 +19,7 @@ from routing.worker.states import States
 async def conclude(owned: Owned, delivery: Delivery, states: States) -> None:
     """Turn the folded window of a partition into what is sent, and what becomes a mark; then let it go."""
     parts = [slot for lane in delivery.lanes.values() for slot in lane.of(owned.tp) if _in_parts(slot)]
-    known = await states.read({key_of(slot.event, None) for slot in parts})
+    known = await states.read({key for slot in parts for key in _keys(slot)})
     for lane in list(delivery.lanes.values()):
         await _conclude_lane(owned.tp, lane, delivery, known)
     owned.replay = None
@@ -39,7 +38,8 @@ async def _conclude_lane(
         slot.queue = type(slot.queue)(item for item in slot.queue if not isinstance(item, Barrier))
         marked += [(slot, wave) for wave in behind]
         for wave in [item for item in slot.queue if isinstance(item, Wave) and len(item.requests) > 1]:
-            whole = None if _followed(slot, wave) else _whole(known.get(key_of(slot.event, None)))
+            everybody, mine = _keys(slot)
+            whole = None if _followed(slot, wave) else whole_for(known.get(everybody), known.get(mine))
             if whole is not None:
                 wave.requests = (whole,)
             else:
@@ -65,8 +65,5 @@ def _followed(slot: Slot, wave: Wave) -> bool:
     return any(isinstance(item, Directed) for item in items[items.index(wave) + 1 :])
 
 
-def _whole(state: ObjectState | None) -> Request | None:
-    if state is None or state.parts:
-        return None
-    found = requests(state)
-    return found[0] if len(found) == 1 else None
+def _keys(slot: Slot) -> tuple[StateKey, StateKey]:
+    return key_of(slot.event, None), key_of(slot.event, slot.key.recipient)

@@ -38,6 +38,7 @@ def write(connection: sqlite3.Connection, states: Sequence[ObjectState]) -> None
                 values += (
                     state_key(state.key),
                     *state.position,
+                    *(state.base or (None, None)),
                     flags,
                     state.version,
                     state.last_updated,
@@ -64,7 +65,7 @@ def read(connection: sqlite3.Connection, keys: Sequence[StateKey]) -> Mapping[St
 
 
 def _state(key: StateKey, row: tuple[Any, ...]) -> ObjectState:
-    _, epoch, offset, flags, version, last_updated, parts, body = row
+    _, epoch, offset, base_epoch, base_offset, flags, version, last_updated, parts, body = row
     return ObjectState(
         key=key,
         position=Position(epoch, offset),
@@ -75,16 +76,18 @@ def _state(key: StateKey, row: tuple[Any, ...]) -> ObjectState:
         last_updated=last_updated,
         deleted=bool(flags & _DELETED),
         unconfirmed=bool(flags & _UNCONFIRMED),
+        base=None if base_epoch is None else Position(base_epoch, base_offset),
     )
 
 
 @cache
 def _upsert(rows: int) -> str:
     return f"""
-        INSERT INTO states (key, epoch, offset, flags, version, last_updated, parts, body)
-        VALUES {", ".join(["(?, ?, ?, ?, ?, ?, ?, ?)"] * rows)}
+        INSERT INTO states (key, epoch, offset, base_epoch, base_offset, flags, version, last_updated, parts, body)
+        VALUES {", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows)}
         ON CONFLICT (key) DO UPDATE SET
-            epoch = excluded.epoch, offset = excluded.offset, flags = excluded.flags, version = excluded.version,
+            epoch = excluded.epoch, offset = excluded.offset, base_epoch = excluded.base_epoch,
+            base_offset = excluded.base_offset, flags = excluded.flags, version = excluded.version,
             last_updated = excluded.last_updated, parts = excluded.parts, body = excluded.body
         WHERE (excluded.epoch, excluded.offset) > (epoch, offset)
     """  # noqa: S608 - only the number of rows goes in
@@ -93,6 +96,6 @@ def _upsert(rows: int) -> str:
 @cache
 def _select(rows: int) -> str:
     return f"""
-        SELECT key, epoch, offset, flags, version, last_updated, parts, body
+        SELECT key, epoch, offset, base_epoch, base_offset, flags, version, last_updated, parts, body
         FROM states WHERE key IN ({", ".join("?" * rows)})
     """  # noqa: S608 - only the number of keys goes in
