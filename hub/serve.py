@@ -91,9 +91,7 @@ class Hub:
             body_limit=settings.max_answer_bytes,
         )
         await self._open(client.start(), client.close)
-        handshake = Handshake(
-            client, within=settings.handshake_seconds, allow_networks=settings.allow_networks
-        )
+        handshake = Handshake(client, within=settings.handshake_seconds, allow_networks=settings.allow_networks)
         desk = Desk(registry, keys, handshake, Identity.of(settings))
         onboarding = Onboarding(desk)
         self._stack.push_async_callback(onboarding.close)

@@ -64,7 +64,8 @@ def _push(row: Row, to: PartyId | None, hub: PartyId) -> Way:
     if to is None:
         return Way.DIRECTED
     raise InvalidParameters(
-        f"{row.module} are one party's data and are not broadcast: send {_TO} of the receiving party, not of the hub {hub}"
+        f"{row.module} are one party's data and are not broadcast: "
+        f"send {_TO} of the receiving party, not of the hub {hub}"
     )
 
 

@@ -66,5 +66,5 @@ def retry_after(failure: Answered | OcpiError) -> float | None:
 
 def pause(settings: DeliverySettings, attempts: int, asked: float | None, jitter: float) -> float:
     """Seconds until the next attempt after `attempts` were made; `jitter` is uniform in [0, 1)."""
-    wait = min(settings.backoff * 2 ** (attempts - 1), settings.backoff_most) * (0.5 + jitter)
+    wait: float = min(settings.backoff * 2 ** (attempts - 1), settings.backoff_most) * (0.5 + jitter)
     return wait if asked is None else max(wait, min(asked, settings.unsettled_most))

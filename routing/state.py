@@ -43,8 +43,9 @@ class ObjectState:
     """The newest state of one object for one audience.
 
     `body` is the whole object where its base is known: a PUT as received, or (`composed`) that with parts laid over
-    it; `base` is that PUT's position. Without a base it is None and `parts` holds what is known, oldest first. `deleted` marks a tombstone.
-    `unconfirmed` says that a push whose outcome is unknown may have changed it at the audience.
+    it; `base` is the position of that PUT. Without one it is None and `parts` holds what is known, oldest first.
+    `deleted` marks a tombstone. `unconfirmed` says that a push whose outcome is unknown may have changed it at the
+    audience.
     """
 
     key: StateKey
@@ -88,9 +89,7 @@ def after(
     if event.operation is Operation.DELETE:
         return ObjectState(key, position, event.version, deleted=True, base=position)
     if not needs_base(event):
-        return ObjectState(
-            key, position, event.version, body=event.payload, last_updated=last_updated, base=position
-        )
+        return ObjectState(key, position, event.version, body=event.payload, last_updated=last_updated, base=position)
     if before is None or before.deleted or before.empty:
         return ObjectState(key, position, event.version, parts=(_part(new),), last_updated=last_updated)
     if before.body is not None:

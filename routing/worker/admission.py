@@ -1,4 +1,4 @@
-"""Admission: what was read becomes entries; state is written before the fan-out; each recipient's slot gets its share."""
+"""Admission: what was read becomes entries; state is written before the fan-out; every slot gets its share."""
 
 from __future__ import annotations
 

@@ -193,9 +193,7 @@ class Delivery:
             error = OutcomeUnknown("the hub lost its log while this push was under way: it may have arrived")
             self._directed.refuse(item.event, error)
             state = await self._directed.unconfirmed(item.event, item.entry.position)
-            ended = partial(
-                self._ended, item.entry, slot.key.recipient, Outcome.UNKNOWN, error.message, 0.0
-            )
+            ended = partial(self._ended, item.entry, slot.key.recipient, Outcome.UNKNOWN, error.message, 0.0)
             self._write_later(state, ended)
 
     def _set_aside(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier, error: Exception) -> None:

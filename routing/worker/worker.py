@@ -90,7 +90,14 @@ class Worker:
         """Join the group; returns once this member takes part."""
         await self._consumer.start(self)
         loop = asyncio.get_running_loop()
-        runs = (self._read(), self.states.run(), self.outcomes.run(), self._commit_often(), self._sweep_often(), self._look_often())
+        runs = (
+            self._read(),
+            self.states.run(),
+            self.outcomes.run(),
+            self._commit_often(),
+            self._sweep_often(),
+            self._look_often(),
+        )
         self._tasks = [loop.create_task(run) for run in runs]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
@@ -155,7 +162,9 @@ class Worker:
     def _relieve(self) -> None:
         """Too many bodies wait: those of the slowest platform become a mark."""
         lane = self.delivery.slowest()
-        for tp in lane.partitions() if lane is not None else ():
+        if lane is None:
+            return
+        for tp in lane.partitions():
             self.delivery.mark_soon(lane, tp, "the hub held too many undelivered bodies")
 
     # --- settling ----------------------------------------------------------------------------------------------------

@@ -31,7 +31,9 @@ def main() -> int:
                 for sentence in broken[:5]:
                     print(f"  {sentence}")
             if number % 500 == 0:
-                print(f"{number} of {len(seeds)} seeds, {failed} failed, {time.monotonic() - started:.0f} s", flush=True)
+                print(
+                    f"{number} of {len(seeds)} seeds, {failed} failed, {time.monotonic() - started:.0f} s", flush=True
+                )
     print(f"{len(seeds)} seeds in {time.monotonic() - started:.1f} s: {failed} failed")
     return 1 if failed else 0
 

@@ -200,4 +200,6 @@ def _cdrs(facts: Facts) -> list[str]:
 
 
 def _refusals(facts: Facts, stands: list[Stood]) -> int:
-    return sum(1 for stood in stands if 2000 <= facts.told.get(stood.seq, 0) < 4000 or facts.told.get(stood.seq) == 4000)
+    return sum(
+        1 for stood in stands if 2000 <= facts.told.get(stood.seq, 0) < 4000 or facts.told.get(stood.seq) == 4000
+    )

@@ -143,7 +143,11 @@ def _apply(recipient: Recipient, push: Push) -> None:
 
 
 def apply(
-    objects: dict[tuple[str, str], dict[str, Any]], key: tuple[str, str], method: str, below: tuple[str, ...], body: bytes
+    objects: dict[tuple[str, str], dict[str, Any]],
+    key: tuple[str, str],
+    method: str,
+    below: tuple[str, ...],
+    body: bytes,
 ) -> None:
     """What a receiver does with a push; written apart from the hub's own folding."""
     if method == "DELETE":

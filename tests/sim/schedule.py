@@ -89,6 +89,7 @@ async def _location(world: World, name: str) -> None:
     while world.loop.now < STORY:
         seq = world.next_seq()
         to: PartyId | None = random.choice(EMSPS) if random.random() < 0.25 else None
+        below: tuple[str, ...]
         stamp = _stamp(world, seq)
         if first or random.random() < 0.2:
             evses = [{"uid": uid, "status": "AVAILABLE", **stamp} for uid in ("1", "2")]
@@ -160,7 +161,16 @@ async def _moods(world: World, party: PartyId) -> None:
 
 async def _trouble(world: World) -> None:
     random = world.random
-    kinds: list[Callable[[World], Any]] = [_kill, _kill, _restart, _join, _rebalance, _store_away, _log_trouble, _expire]
+    kinds: list[Callable[[World], Any]] = [
+        _kill,
+        _kill,
+        _restart,
+        _join,
+        _rebalance,
+        _store_away,
+        _log_trouble,
+        _expire,
+    ]
     while world.loop.now < STORY:
         await asyncio.sleep(random.uniform(0.3, 12.0))
         await random.choice(kinds)(world)

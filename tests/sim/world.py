@@ -196,24 +196,27 @@ class World:
         if not alive:
             return 503
         process = self.random.choice(alive)
-        code = await self._through(process, module, operation, object_id, body, below, to, seq)
-        self.told[seq] = code
+        event = self._event(process, module, operation, object_id, body, below=below, to=to, seq=seq)
+        self.told[seq] = code = await self._through(process, event, seq)
         return code
 
-    async def _through(
-        self, process: Process, module: str, operation: Operation, object_id: str, body: dict[str, Any] | None,
+    def _event(
+        self, process: Process, module: str, operation: Operation, object_id: str, body: dict[str, Any] | None, *,
         below: tuple[str, ...], to: PartyId | None, seq: int,
-    ) -> int:  # fmt: skip
+    ) -> Event:  # fmt: skip
         now = self.clock.utc()
-        expires = now + int(PUBLISH_WAIT * 1000)
-        event = Event(
+        return Event(
             id=f"e{seq}", module=module, owner=CPO, object_id=object_id, operation=operation,
             path=() if module == "cdrs" else ("NL", "TNM", object_id, *below), query="", audience=to, sender=CPO,
-            sender_role=Role.CPO, platform="cpo", accepted=now, expires=expires, request_id=str(seq),
-            correlation_id=str(seq), revision=1, payload=json.dumps(body).encode() if body is not None else b"",
+            sender_role=Role.CPO, platform="cpo", accepted=now, expires=now + int(PUBLISH_WAIT * 1000),
+            request_id=str(seq), correlation_id=str(seq), revision=1,
+            payload=json.dumps(body).encode() if body is not None else b"",
             deadline=None if to is None else now + int(CALLER_WAIT * 1000),
             reply_to=None if to is None else process.edge,
         )  # fmt: skip
+
+    async def _through(self, process: Process, event: Event, seq: int) -> int:
+        now, expires, to = event.accepted, event.expires, event.audience
         future: asyncio.Future[replies.Reply] = self.loop.create_future()
         if to is not None:
             process.waiting[event.id] = future

@@ -35,7 +35,8 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX parties_platform ON parties (platform)",
         """CREATE TABLE states (
             id INTEGER PRIMARY KEY, key BLOB NOT NULL, epoch INTEGER NOT NULL, offset INTEGER NOT NULL,
-            base_epoch INTEGER, base_offset INTEGER, flags INTEGER NOT NULL, version TEXT NOT NULL, last_updated TEXT, parts BLOB, body BLOB
+            base_epoch INTEGER, base_offset INTEGER, flags INTEGER NOT NULL, version TEXT NOT NULL,
+            last_updated TEXT, parts BLOB, body BLOB
         )""",
         "CREATE UNIQUE INDEX states_key ON states (key)",
         """CREATE TABLE cdrs (
