@@ -6,12 +6,17 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 
+from connectors.authorization import digest
 from connectors.values import PartyId
-from routing.directory import Platform
+from hub.keys import Keys, check
+from hub.sealed import Rewrite, lock
+from routing.directory import Issued, Kind, Platform
 from routing.log.port import Position
 from routing.state import ObjectState, StateKey
 from routing.store.embedded import EmbeddedStore
@@ -238,3 +243,35 @@ async def test_a_cancelled_caller_does_not_hold_up_the_others(tmp_path: Path) ->
     assert told.is_set()
     assert [p.id for p in (await store.load_platforms())[1]] == ["p1"]
     await store.close()
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+
+async def test_no_secret_is_in_the_folder_in_any_spelling(tmp_path: Path) -> None:
+    ours, theirs, path = (f"canary-{name}-{token_hex(16)}" for name in ("ours", "theirs", "path"))
+    keys = Keys({"k": bytes(range(32))})
+    store = EmbeddedStore(tmp_path)
+    await store.start()
+    await check(keys, store)
+    issued = (Issued(digest(ours), Kind.ACCESS, created=1),)
+    saved = await store.save_platform(Platform("p1", issued=issued, presents=keys.encrypt(theirs.encode(), b"p1")))
+    url = f"https://a.example/{path}"
+    ref, content = lock(Rewrite("cdr", "p1", "p2", url, 2**40, to=OWNER, sender=OWNER), keys)
+    await store.put_url(ref, content, 2**40)
+
+    def found() -> list[str]:
+        everything = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+        assert digest(ours).hex().encode() in everything
+        return [
+            secret
+            for secret in (ours, theirs, path, bytes(range(32)).decode())
+            for spelling in (secret.encode(), b64encode(secret.encode()), secret.encode().hex().encode())
+            if spelling in everything
+        ]
+
+    assert found() == []
+    assert saved.presents is not None
+    assert keys.decrypt(saved.presents, b"p1") == theirs.encode()
+    await store.close()
+    assert found() == []
