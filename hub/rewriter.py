@@ -28,15 +28,13 @@ class Rewriter:
     async def rewrite(self, kind: Kind, base_path: str, rewrite: Rewrite) -> str:
         """The hub's URL for `rewrite`, below `base_path` (its path from the public URL on), stored if need be.
 
-        The ref becomes the last segment of the path; behind a `base_path` that ends in `=` it is a query's value.
+        The ref comes last, behind exactly one slash.
 
         Raises InvalidParameters (2001) for a URL that is none, EngineAway when it must be stored and cannot be.
         """
         if rewrite.kind != kind:
             raise ValueError(f"a {rewrite.kind} cannot be given out as a {kind}")
-        base_url = f"{self._public_url}/{base_path.lstrip('/')}"
-        if not base_url.endswith("="):
-            base_url = f"{base_url.rstrip('/')}/"
+        base_url = f"{self._public_url}/{base_path.strip('/')}/"
         sealed = seal(rewrite, base_url, self._keys)
         if sealed is not None:
             return sealed
