@@ -1,0 +1,69 @@
+"""Object state: the newest PUT as received, with what came since laid over it; without a base, the parts alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from routing.event import Event, Operation
+from routing.log.port import Position
+from routing.state import ObjectState, after, key_of, needs_base, requests, whole_for
+from tests.routing.events import EMSP, at, event
+
+
+def grown(*events: Event) -> ObjectState:
+    state: ObjectState | None = None
+    for offset, one in enumerate(events, 1):
+        state = after(state, one, at(offset), audience=None)
+    assert state is not None
+    return state
+
+
+def test_a_put_is_kept_as_it_was_received() -> None:
+    body = b'{ "id": "L1",  "x": 1.10 }'
+    state = grown(event("PUT", body))
+    assert (state.body, state.composed, state.base, state.position) == (body, False, at(1), at(1))
+
+
+def test_a_patch_is_laid_over_with_every_digit_kept() -> None:
+    state = grown(event("PUT", b'{"id":"L1","x":1.10}'), event("PATCH", b'{"y":2.00}'))
+    assert (state.body, state.composed, state.base) == (b'{"id":"L1","x":1.10,"y":2.00}', True, at(1))
+
+
+def test_without_a_base_the_parts_stand_alone_oldest_first() -> None:
+    state = grown(event("PATCH", {"s": 1}, "E1"), event("PATCH", {"s": 2}, "E2"), event("PATCH", {"t": 3}, "E1"))
+    assert state.body is None
+    assert [part.path for part in state.parts] == [("E2",), ("E1",)]
+    assert [request.operation for request in requests(state)] == [Operation.PATCH, Operation.PATCH]
+
+
+def test_a_put_after_parts_forgets_them() -> None:
+    state = grown(event("PATCH", {"s": 1}, "E1"), event("PUT", {"id": "L1"}))
+    assert state.parts == ()
+
+
+def test_a_delete_leaves_a_tombstone_and_a_patch_after_it_has_no_base() -> None:
+    gone = grown(event("PUT", {"id": "L1"}), event("DELETE"))
+    assert gone.deleted
+    assert [request.operation for request in requests(gone)] == [Operation.DELETE]
+    patched = after(gone, event("PATCH", {"a": 1}), at(3), audience=None)
+    assert (patched.deleted, patched.body, len(patched.parts)) == (False, None, 1)
+
+
+def test_only_patches_and_parts_need_what_was_there_before() -> None:
+    assert not needs_base(event("PUT", {"id": "L1"}))
+    assert not needs_base(event("DELETE"))
+    assert needs_base(event("PATCH", {"a": 1}))
+    assert needs_base(event("PUT", {"uid": "E1"}, "E1"))
+
+
+def test_ids_are_compared_without_case() -> None:
+    assert key_of(event("PUT", object_id="abc"), None) == key_of(event("PUT", object_id="ABC"), None)
+
+
+def test_the_whole_of_everybody_is_not_for_one_who_was_told_something_newer_than_its_base() -> None:
+    everybody = grown(event("PUT", {"id": "L1"}), event("PATCH", {"a": 1}))
+    mine = replace(everybody, key=key_of(event("PUT"), EMSP), position=Position(1, 1))
+    assert whole_for(everybody, None) is not None
+    assert whole_for(everybody, replace(mine, position=at(1))) is not None
+    assert whole_for(everybody, replace(mine, position=at(2))) is None
+    assert whole_for(grown(event("PATCH", {"a": 1})), None) is None
