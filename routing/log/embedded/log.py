@@ -17,7 +17,7 @@ from routing.log.embedded.file import Folder, LogUnusable, Opened, Topic, open_t
 from routing.log.embedded.reader import Reader
 from routing.log.embedded.records import MAX_KEY, MAX_NAME
 from routing.log.embedded.tail import Tail
-from routing.log.embedded.trim import delete, plan
+from routing.log.embedded.trim import delete, plan, settled_by
 from routing.log.embedded.waiting import Waiting
 from routing.log.embedded.work import Append, Job, Landed, SaveCommits
 from routing.log.embedded.writer import Writer
@@ -115,20 +115,28 @@ class EmbeddedLog:
         self._replies.clear()
 
     async def publish(self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float) -> Published:
-        to = self._topics.get(topic)
-        if to is None or not self._accepting:
-            raise PublishRefused(f"there is no topic {topic}" if self._accepting else "the log is closed")
-        if len(key) > MAX_KEY or any(len(name) > MAX_NAME // 4 for name, _ in headers):
-            raise PublishRefused(f"a key or the name of a header of {topic} is too long")
-        if self._waiting.bytes > self._queue_bytes:
-            raise PublishRefused("too much waits for the log's disk")
+        return await self.publish_soon(topic, key, headers, value, within=within)
+
+    def publish_soon(
+        self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float
+    ) -> asyncio.Future[Published]:
         loop = self._loop
         future: asyncio.Future[Published] = loop.create_future()
-        until = loop.time() + within
-        item = Append(to, partition_of(key, self._partitions), key, headers, value, future, until)
-        self._waiting.add(item)
-        self._writer.append(item)
-        return await future
+        to = self._topics.get(topic)
+        if to is None or not self._accepting:
+            refused = f"there is no topic {topic}" if self._accepting else "the log is closed"
+        elif len(key) > MAX_KEY or any([len(name) > MAX_NAME // 4 for name, _ in headers]):  # noqa: C419 - hot
+            refused = f"a key or the name of a header of {topic} is too long"
+        elif self._waiting.bytes > self._queue_bytes:
+            refused = "too much waits for the log's disk"
+        else:
+            until = loop.time() + within
+            item = Append(to, partition_of(key, self._partitions), key, headers, value, future, until)
+            self._waiting.add(item)
+            self._writer.append(item)
+            return future
+        future.set_exception(PublishRefused(refused))
+        return future
 
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> LocalConsumer:
         """Raises LogUnusable for a topic that there is not."""
@@ -157,19 +165,8 @@ class EmbeddedLog:
             self._loop.call_soon(on_reply, headers, value)
 
     async def trim(self) -> int:
-        gone = 0
         before = self._clock() - self._retention_ms
-        for topic in list(self._topics.values()):
-            more = True
-            while more and self._accepting:
-                settled = self._settled(topic)
-                going = await self._reader.run(partial(plan, topic=topic, before=before, settled=settled))
-                if going is None:
-                    break
-                await self._submit(partial(delete, topic=topic, going=going))
-                gone += going.records
-                more = going.more
-        return gone
+        return sum([await self._trim(topic, before) for topic in self._topics.values()])
 
     def trouble(self) -> str | None:
         if not self._accepting:
@@ -231,15 +228,20 @@ class EmbeddedLog:
         self._writer.submit(Job(run, future))
         await future
 
-    def _settled(self, topic: Topic) -> list[dict[int, int]]:
-        return [
-            {
-                tp.partition: committed.next.offset
-                for tp, committed in self._opened.commits.get(group, {}).items()
-                if tp.topic == topic.name
-            }
-            for group in self._opened.readers.get(topic.name, ())
-        ]
+    async def _trim(self, topic: Topic, before: int) -> int:
+        gone = 0
+        more = True
+        while more and self._accepting:
+            readers = self._opened.readers.get(topic.name, ())
+            settled = settled_by(topic, readers, self._opened.commits)
+            going = await self._reader.run(partial(plan, topic=topic, before=before, settled=settled))
+            if going is None:
+                break
+            await self._submit(partial(delete, topic=topic, going=going))
+            self._tail.trim(topic, going.end)
+            gone += going.records
+            more = going.more
+        return gone
 
     def _landed(self, landed: Landed) -> None:
         """In the event loop, once a commit: answer all who wait, and hand the records to the tail."""

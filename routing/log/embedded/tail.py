@@ -39,11 +39,14 @@ class Tail:
         self._order.append(tail)
         self.bytes += batch.size
         while self.bytes > self._limit:
-            oldest = self._order.popleft()
-            oldest.bases.popleft()
-            gone = oldest.batches.popleft()
-            oldest.start = gone.end
-            self.bytes -= gone.size
+            self._drop(self._order.popleft())
+
+    def trim(self, topic: Topic, end: int) -> None:
+        """Forget the batches that lie wholly before `end`."""
+        tail = self._tails[topic]
+        while tail.batches and tail.batches[0].end <= end:
+            self._order.remove(tail)  # the first of this topic in the order is its oldest batch
+            self._drop(tail)
 
     def read(self, topic: Topic, start: int, most: int) -> Sequence[Batch] | None:
         """Up to `most` batches, the first being the one that holds `start`; None when they are not all here."""
@@ -57,3 +60,9 @@ class Tail:
                 return [batches[at] for at in range(-back, min(0, most - back))]
         at = max(bisect_right(bases, start) - 1, 0)
         return list(islice(batches, at, at + most))
+
+    def _drop(self, tail: _TopicTail) -> None:
+        tail.bases.popleft()
+        gone = tail.batches.popleft()
+        tail.start = gone.end
+        self.bytes -= gone.size

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from routing.log.embedded.file import OFFSET_BITS, Topic
+from routing.log.embedded.file import OFFSET_BITS, Commits, Topic
 from routing.log.embedded.records import partitions
 
 CHUNK_BYTES: Final = 4 * 2**20
@@ -17,11 +17,19 @@ _OFFSET: Final = (1 << OFFSET_BITS) - 1
 
 @dataclass(frozen=True, slots=True)
 class Going:
-    """Batches to be deleted: all of the topic with a rowid up to `last`. `more`: there may be further ones."""
+    """Batches to be deleted: all of the topic that begin before the offset `end`. `more`: there may be further ones."""
 
-    last: int
+    end: int
     records: int
     more: bool
+
+
+def settled_by(topic: Topic, groups: Sequence[str], commits: Commits) -> list[dict[int, int]]:
+    """For each group the next offset of each partition that it has committed."""
+    return [
+        {tp.partition: at.next.offset for tp, at in commits.get(group, {}).items() if tp.topic == topic.name}
+        for group in groups
+    ]
 
 
 def plan(
@@ -29,7 +37,7 @@ def plan(
 ) -> Going | None:
     """The next chunk that may go: appended before `before` (UTC ms), and settled by all.
 
-    `settled` has for each group the next offset of each partition; a partition without one has settled nothing.
+    `settled` is what `settled_by` gave; a group has settled nothing of a partition that it never committed.
     """
     going: Going | None = None
     size = records = 0
@@ -43,7 +51,7 @@ def plan(
                 break
             size += len(body)
             records += count
-            going = Going(row_id, records, size >= CHUNK_BYTES)
+            going = Going((row_id & _OFFSET) + count, records, size >= CHUNK_BYTES)
             if going.more:
                 break
     finally:
@@ -54,7 +62,7 @@ def plan(
 def delete(connection: sqlite3.Connection, topic: Topic, going: Going) -> None:
     """Delete a planned chunk; the topic's next offset stays, even with nothing left."""
     connection.execute("UPDATE topics SET next = ? WHERE number = ?", (topic.next, topic.number))
-    connection.execute("DELETE FROM batches WHERE id >= ? AND id <= ?", (topic.id(0), going.last))
+    connection.execute("DELETE FROM batches WHERE id >= ? AND id < ?", (topic.id(0), topic.id(going.end)))
 
 
 def _settled(body: bytes, base: int, settled: Sequence[Mapping[int, int]]) -> bool:

@@ -1,0 +1,181 @@
+"""The log engines as the contract suite sees them: what it takes to open one, and to make it misbehave."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from sqlite3 import SQLITE_FULL, OperationalError
+from typing import Protocol
+
+from routing.log.embedded import EmbeddedLog
+from routing.log.faults import Fate, PublishFault, ScriptedFaults
+from routing.log.local import LocalConsumer
+from routing.log.memory import MemoryLog
+from routing.log.port import Assignment, Committed, Consumer, Log, Position, Record, TopicPartition
+
+TOPICS = ("ocpi.locations", "ocpi.cdrs")
+PARTITIONS = 4
+TAIL = 2**20  # bytes of records that the embedded engine may keep beside what is being written
+
+
+class LogEngine(Protocol):
+    """One engine with a log that is open."""
+
+    @property
+    def log(self) -> Log: ...
+
+    async def open(self) -> Log: ...
+
+    async def close(self) -> None: ...
+
+    def kill(self, consumer: Consumer) -> None:
+        """End a member as kill -9 does: it says nothing and leaves nothing in order."""
+
+    def late(self) -> None:
+        """The next record lands, but only after its publisher was told that nobody knows."""
+
+    def let_land(self) -> None:
+        """It lands now."""
+
+    def refuse(self) -> None:
+        """The next record cannot be written."""
+
+    def held_bytes(self) -> int:
+        """What records take in memory because somebody has not read them yet."""
+
+
+class Embedded:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._go = threading.Event()
+        self._go.set()
+        self._failures = 0
+
+    async def open(self) -> Log:
+        self.log = EmbeddedLog(
+            self._folder, TOPICS, partitions=PARTITIONS, tail_bytes=TAIL, settle=0.2, before_commit=self._before_commit
+        )
+        await self.log.start()
+        return self.log
+
+    async def close(self) -> None:
+        self._go.set()
+        await self.log.close()
+
+    def kill(self, consumer: Consumer) -> None:
+        assert isinstance(consumer, LocalConsumer)
+        consumer.abandon()
+
+    def late(self) -> None:
+        self._go.clear()
+
+    def let_land(self) -> None:
+        self._go.set()
+
+    def refuse(self) -> None:
+        self._failures = 1
+
+    def held_bytes(self) -> int:
+        return self.log.held_bytes
+
+    def _before_commit(self) -> None:
+        self._go.wait(10)
+        if self._failures:
+            self._failures -= 1
+            error = OperationalError("database or disk is full")
+            error.sqlite_errorcode = SQLITE_FULL
+            raise error
+
+
+class Memory:
+    def __init__(self, folder: Path) -> None:
+        del folder
+        self._faults = ScriptedFaults(publishes=deque())
+
+    async def open(self) -> Log:
+        self.log = MemoryLog(
+            TOPICS, partitions=PARTITIONS, settle=0.2, faults=self._faults, clock=lambda: time.time_ns() // 1_000_000
+        )
+        await self.log.start()
+        return self.log
+
+    async def close(self) -> None:
+        await self.log.close()
+
+    def kill(self, consumer: Consumer) -> None:
+        assert isinstance(consumer, LocalConsumer)
+        self.log.kill(consumer.member)
+
+    def late(self) -> None:
+        self._faults.publishes.append(PublishFault(Fate.LATE, 0.02))
+
+    def let_land(self) -> None:
+        """It does by itself."""
+
+    def refuse(self) -> None:
+        self._faults.publishes.append(PublishFault(Fate.REFUSED))
+
+    def held_bytes(self) -> int:
+        return 0  # its records stand for the disk; nothing is copied for a reader
+
+
+LOG_ENGINES: dict[str, type[Embedded | Memory]] = {"embedded": Embedded, "memory": Memory}
+"""An engine joins the suite by standing here."""
+
+
+class Told:
+    """A listener that writes down what it is told, and settles as it is told to."""
+
+    def __init__(self) -> None:
+        self.consumer: Consumer | None = None
+        self.now: dict[TopicPartition, Assignment] = {}
+        self.revoked_tps: list[TopicPartition] = []
+        self.on_revoke: dict[TopicPartition, Committed] = {}
+        self.errors: list[Exception] = []
+
+    async def assigned(self, assignments: Sequence[Assignment]) -> None:
+        self.now.update({assignment.tp: assignment for assignment in assignments})
+
+    async def revoked(self, tps: Sequence[TopicPartition]) -> None:
+        self.revoked_tps += tps
+        for tp in tps:
+            self.now.pop(tp, None)
+        mine = {tp: committed for tp, committed in self.on_revoke.items() if tp in tps}
+        if mine and self.consumer is not None:
+            try:
+                await self.consumer.commit(mine)
+            except Exception as error:
+                self.errors.append(error)
+
+
+async def join(log: Log, member: str, group: str = "workers", topics: Sequence[str] = TOPICS) -> tuple[Consumer, Told]:
+    """A member that has started; it is assigned nothing before it reads."""
+    told = Told()
+    told.consumer = log.consumer(group, topics, member=member)
+    await told.consumer.start(told)
+    return told.consumer, told
+
+
+async def read(consumer: Consumer, count: int, seconds: float = 5.0, **limits: int) -> list[Record]:
+    """Read until there are `count` records, or nothing more comes for long."""
+    records: list[Record] = []
+    until = time.monotonic() + seconds
+    limits = {"max_records": 500, "max_bytes": 2**20, **limits}
+    while len(records) < count and time.monotonic() < until:
+        records += await consumer.read(wait=0.2, **limits)
+    return records
+
+
+async def settle(*consumers: Consumer) -> None:
+    """Let assignment changes happen, which need all members to read in turn."""
+    for _ in range(3):
+        for consumer in consumers:
+            await consumer.read(max_records=0, max_bytes=0, wait=0)
+
+
+def after(record: Record) -> Position:
+    """The position that is committed once this record is settled."""
+    return Position(record.position.epoch, record.position.offset + 1)
