@@ -39,6 +39,7 @@ class DeliverySettings:
     backoff_most: float = 8.0
     broadcasts_at_once: int = 4
     directed_at_once: int = 64
+    begun_a_turn: int = 4
     waiting_most: int = 20_000
     unsettled_most: float = 30.0
     undelivered_bytes: int = 64 * 1024 * 1024

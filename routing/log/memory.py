@@ -97,6 +97,11 @@ class MemoryLog:
         finally:
             give_up.cancel()
 
+    def publish_soon(
+        self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float
+    ) -> asyncio.Future[Published]:
+        return asyncio.ensure_future(self.publish(topic, key, headers, value, within=within))
+
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> LocalConsumer:
         """Raises ValueError for a topic that there is not."""
         if unknown := [topic for topic in topics if topic not in self._topics]:

@@ -7,6 +7,7 @@ time is the log's own.
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -185,6 +186,11 @@ class Log(Protocol):
 
         Nothing withdraws a record: neither `within`, nor cancelling the caller.
         """
+
+    def publish_soon(
+        self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float
+    ) -> asyncio.Future[Published]:
+        """The same as a future, begun when this returns: for many at once, without a task for each."""
 
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> Consumer: ...
 

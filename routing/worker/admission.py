@@ -16,6 +16,7 @@ from routing.worker.directed import DirectedPushes
 from routing.worker.marks import Marks
 from routing.worker.owned import Owned
 from routing.worker.ports import Observer, Resolver
+from routing.worker.slot import object_name
 from routing.worker.states import States
 from routing.worker.tracker import Entry
 
@@ -134,8 +135,9 @@ class Admission:
             return
         first = (request_of(event, entry.position),)
         memo: dict[int, tuple[Request, ...]] = {}
+        name = object_name(event)
         for hosted in recipients:
-            self._delivery.broadcast(entry, event, hosted.platform.id, hosted.party.id, first, memo)
+            self._delivery.broadcast(entry, event, name, hosted.platform.id, hosted.party.id, first, memo)
 
     async def _let_in(self, owned: Owned, entry: Entry, event: Event) -> None:
         assert event.audience is not None  # noqa: S101  # what makes it directed

@@ -6,6 +6,7 @@ A slot is served by one task at a time and gives up its place after each item, s
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
@@ -24,7 +25,7 @@ from routing.worker.lane import Lane
 from routing.worker.marks import Marks
 from routing.worker.owned import Owned
 from routing.worker.ports import Observer, Push, Resolver, Sender
-from routing.worker.slot import Barrier, Directed, Slot, Wave, slot_key
+from routing.worker.slot import Barrier, Directed, Slot, SlotKey, Wave, object_name
 from routing.worker.tracker import Entry
 
 Ended = Callable[[Entry, PartyId, Outcome, str, float], None]
@@ -64,6 +65,8 @@ class Delivery:
         self._holds = holds
         self._owned: dict[TopicPartition, Owned] = {}
         self._cutting = False
+        self._line: deque[Lane] = deque()
+        self._turn_comes = False
 
     # --- letting in --------------------------------------------------------------------------------------------------
 
@@ -71,26 +74,30 @@ class Delivery:
         self._owned[owned.tp] = owned
 
     def broadcast(
-        self, entry: Entry, event: Event, platform: str, party: PartyId,
+        self, entry: Entry, event: Event, name: str, platform: str, party: PartyId,
         first: tuple[Request, ...], memo: dict[int, tuple[Request, ...]],
     ) -> None:  # fmt: skip
-        """Let a broadcast into the slot of its object and this recipient; a full lane becomes a mark."""
+        """Let a broadcast into the slot of its object and this recipient; a full lane becomes a mark.
+
+        `name` is the object's; `first` holds the event's own request; `memo` is shared by all recipients of the event.
+        """
         lane = self._lane(platform)
-        slot = self._slot(lane, entry, event, party)
+        slot = self._slot(lane, entry, event, SlotKey(name, party))
         wave = slot.offer(entry, first, memo)
         slot.event = event
-        if wave is not None:
-            lane.waiting += 1
-            if lane.waiting > self._settings.waiting_most:
-                self.overflow(lane, entry.tp)
-                return
-        self._wake(lane, slot)
+        if wave is None:
+            return  # folded into one that stands in line already
+        lane.waiting += 1
+        if lane.waiting > self._settings.waiting_most:
+            self.overflow(lane, entry.tp)
+        else:
+            self._wake(lane, slot)
 
     def push(self, entry: Entry, event: Event, platform: str, catch_up: tuple[Request, ...]) -> None:
         """Let a directed push in; one that is still waiting when it is too late to begin is 4003."""
         assert event.audience is not None  # noqa: S101  # what makes it directed
         lane = self._lane(platform)
-        slot = self._slot(lane, entry, event, event.audience)
+        slot = self._slot(lane, entry, event, SlotKey(object_name(event), event.audience))
         item = Directed(entry, event, catch_up)
         slot.queue.append(item)
         self._wake(lane, slot)
@@ -102,7 +109,7 @@ class Delivery:
         """Nothing older of this object may go to this audience: a push that may have reached it stood here."""
         assert event.audience is not None  # noqa: S101  # what makes it directed
         for lane in self.lanes.values():
-            slot = lane.slots.get(slot_key(event, event.audience))
+            slot = lane.slots.get(SlotKey(object_name(event), event.audience))
             if slot is not None and slot.tp == tp and slot.queue:
                 slot.queue.append(Barrier())
 
@@ -117,15 +124,13 @@ class Delivery:
         return lane
 
     @staticmethod
-    def _slot(lane: Lane, entry: Entry, event: Event, party: PartyId) -> Slot:
-        key = slot_key(event, party)
+    def _slot(lane: Lane, entry: Entry, event: Event, key: SlotKey) -> Slot:
         return lane.slots.get(key) or lane.add(Slot(key, entry.tp, event))
 
     # --- serving -----------------------------------------------------------------------------------------------------
 
     def _wake(self, lane: Lane, slot: Slot) -> None:
-        owned = self._owned.get(slot.tp)
-        if owned is None or not owned.active or not self._holds():
+        if not self._may_begin(slot):
             return
         if not slot.queue:
             if not slot.busy:
@@ -138,9 +143,34 @@ class Delivery:
         while (slot := lane.next_directed(self._settings.directed_at_once)) is not None:
             lane.directed += 1
             self._begin(lane, slot)
-        while (slot := lane.next_broadcast(self._settings.broadcasts_at_once)) is not None:
-            lane.broadcasts += 1
-            self._begin(lane, slot)
+        if lane.ready and not lane.in_line and lane.broadcasts < self._settings.broadcasts_at_once:
+            lane.in_line = True
+            self._line.append(lane)
+            if not self._turn_comes:
+                self._turn_comes = True
+                asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """Begin a few broadcasts, lane by lane: who has a caller waiting gets the rest of the loop's time.
+
+        This shares the process, not slots: a recipient that hangs has its own slots full and takes no turn.
+        """
+        self._turn_comes = False
+        for _ in range(min(len(self._line), self._settings.begun_a_turn)):
+            lane = self._line.popleft()
+            lane.in_line = False
+            slot = lane.next_broadcast(self._settings.broadcasts_at_once)
+            if slot is not None and self._may_begin(slot):
+                lane.broadcasts += 1
+                self._begin(lane, slot)
+            self._pump(lane)
+        if self._line and not self._turn_comes:
+            self._turn_comes = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _may_begin(self, slot: Slot) -> bool:
+        owned = self._owned.get(slot.tp)
+        return owned is not None and owned.active and self._holds()
 
     def _begin(self, lane: Lane, slot: Slot) -> None:
         slot.busy = True
@@ -378,7 +408,7 @@ class Delivery:
         lane = self.lanes.get(platform)
         if lane is None or event.audience is None:
             return None
-        return lane.begun.get(slot_key(event, event.audience))
+        return lane.begun.get(SlotKey(object_name(event), event.audience))
 
 
 def _why(failure: Answered | OcpiError) -> str:

@@ -20,6 +20,7 @@ class Lane:
         self.broadcasts = 0
         self.directed = 0
         self.waiting = 0
+        self.in_line = False
         self._by_tp: dict[TopicPartition, dict[SlotKey, Slot]] = {}
         self.begun: dict[SlotKey, Position] = {}
 

@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 import orjson
 
-from routing.log.port import Headers, Log, LogError
+from routing.log.port import Headers, Log, LogError, Published
 from routing.worker.tracker import Entry
 
 TOPIC = "ocpi.outcomes"
+_AGAIN_AFTER = 0.2
 TYPE = b"org.ocpi-hub.outcome.v1"
 
 
@@ -40,21 +41,33 @@ class Outcomes:
         async with self._flushing:
             while self._queue:
                 batch, self._queue = self._queue[:512], self._queue[512:]
-                done = await asyncio.gather(*(self._publish(entry) for entry in batch))
-                failed = [entry for entry, ok in zip(batch, done, strict=True) if not ok]
+                sent = [self._log.publish_soon(TOPIC, *record(entry), within=self._within) for entry in batch]
+                try:
+                    await asyncio.wait(sent)
+                except asyncio.CancelledError:
+                    for one in sent:
+                        one.add_done_callback(_seen)
+                    raise
+                failed = [entry for entry, one in zip(batch, sent, strict=True) if not self._landed(entry, one)]
                 if failed:
                     self._queue = failed + self._queue
-                    await asyncio.sleep(0.2)
+                    await asyncio.sleep(_AGAIN_AFTER)
 
-    async def _publish(self, entry: Entry) -> bool:
-        key, headers, value = record(entry)
-        try:
-            await self._log.publish(TOPIC, key, headers, value, within=self._within)
-        except LogError:
-            return False
-        entry.settled = True
-        self._settled(entry)
-        return True
+    def _landed(self, entry: Entry, sent: asyncio.Future[Published]) -> bool:
+        error = sent.exception()
+        if error is None:
+            entry.settled = True
+            self._settled(entry)
+            return True
+        if not isinstance(error, LogError):
+            raise error
+        return False
+
+
+def _seen(sent: asyncio.Future[Published]) -> None:
+    """Nobody waits for it any more, whatever it came to."""
+    if not sent.cancelled():
+        sent.exception()
 
 
 def record(entry: Entry) -> tuple[bytes, Headers, bytes]:
@@ -65,7 +78,7 @@ def record(entry: Entry) -> tuple[bytes, Headers, bytes]:
         "partition": entry.tp.partition,
         "epoch": entry.position.epoch,
         "offset": entry.position.offset,
-        "results": entry.results,
+        "results": [(f"{party}" if party else "", *rest) for party, *rest in entry.results],
     }
     key = b""
     identity = b""

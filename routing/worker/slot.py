@@ -13,17 +13,15 @@ from routing.worker.tracker import Entry
 
 
 class SlotKey(NamedTuple):
-    """`object_id` in upper case; `variant` a token's type."""
+    """`object` as `object_name` gives it."""
 
-    owner: PartyId
-    module: str
-    object_id: str
-    variant: str
+    object: str
     recipient: PartyId
 
 
-def slot_key(event: Event, recipient: PartyId) -> SlotKey:
-    return SlotKey(event.owner, event.module, event.object_id.upper(), event.variant, recipient)
+def object_name(event: Event) -> str:
+    """What tells an object from every other: owner, module, id in upper case, a token's type."""
+    return f"{event.owner}/{event.module}/{event.object_id.upper()}/{event.variant}"
 
 
 class Wave:

@@ -25,7 +25,7 @@ class Entry:
         self.since = since
         self.size = len(event.payload) if event is not None else 0
         self.open: dict[PartyId, str] = {}
-        self.results: list[tuple[str, Outcome, str, int]] = []
+        self.results: list[tuple[PartyId | None, Outcome, str, int]] = []
         self.sealed = False
         self.settled = False
 
@@ -36,7 +36,7 @@ class Entry:
         """Note how it ended for `party`; True once it has for everyone."""
         if self.open.pop(party, None) is None:
             return False
-        self.results.append((str(party), outcome, detail, round(ms)))
+        self.results.append((party, outcome, detail, int(ms)))
         return self.sealed and not self.open
 
 

@@ -186,7 +186,7 @@ class Worker:
         event: Event | None = entry.event
         self._observer.settled(event.module if event is not None else "", outcome)
         if not entry.open:
-            entry.results.append(("", outcome, detail, 0))
+            entry.results.append((None, outcome, detail, 0))
         for party in list(entry.open):
             entry.ended(party, outcome, detail)
         self._close(entry)
