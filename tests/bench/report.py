@@ -65,12 +65,16 @@ def absolute(rounds: Rounds, *, hub: bool) -> str:
 
 
 def notes(rounds: Rounds) -> list[str]:
-    """The ratio by CPU time, which a shared core spoils less, and a word where the core was shared."""
+    """The ratio by CPU time, which a shared core spoils less, and whether it was shared."""
     by_cpu = rounds.middle(lambda one: 1 / cpu_ratio(one) if cpu_ratio(one) else 0.0)
-    told = [f"by CPU time a call the ratio is {by_cpu:.2f}"]
-    if rounds.disturbed:
-        told.append(f"other processes used the core in {rounds.disturbed} of {len(rounds.held)} rounds: measure again")
-    return told
+    return [f"by CPU time a call the ratio is {by_cpu:.2f}", *shared(rounds)]
+
+
+def shared(rounds: Rounds) -> list[str]:
+    """A word where the hub or its reference did not have the core for itself."""
+    if not rounds.disturbed:
+        return []
+    return [f"other processes used the core in {rounds.disturbed} of {len(rounds.held)} rounds: measure again"]
 
 
 def voided(rounds: Rounds) -> list[str]:

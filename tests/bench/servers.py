@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from secrets import token_hex, token_urlsafe
+from secrets import token_urlsafe
 from typing import Any
 
 import aiohttp
@@ -157,8 +158,11 @@ class Bench:
 
 @asynccontextmanager
 async def bench(cores: Cores) -> AsyncIterator[Bench]:
-    """A folder below the checkout's `.hub/`, removed at the end."""
-    folder = ROOT / ".hub" / f"bench-{token_hex(4)}"
+    """A folder below the checkout's `.hub/`, removed at the end, and so are those of benchmarks that were killed."""
+    for left in (ROOT / ".hub").glob("bench-*"):
+        if not Path("/proc", left.name.removeprefix("bench-")).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = ROOT / ".hub" / f"bench-{os.getpid()}"
     folder.mkdir(parents=True, mode=0o700)
     try:
         yield Bench(cores, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import count
 from pathlib import Path
 
@@ -10,10 +11,12 @@ from tests.bench.calls import HUB, Caller, Source, location_get, location_pushes
 from tests.bench.fill import fill
 from tests.bench.measure import Sample, measured
 from tests.bench.plan import CONNECTIONS, Plan
-from tests.bench.report import Bar, Result, absolute, say, voided
+from tests.bench.report import Bar, Result, absolute, say, shared, voided
 from tests.bench.rounds import alternate, cpu_ratio
 from tests.bench.servers import Bench, Hub
 from tests.bench.stage import CPO_PLATFORM, EMSP_PLATFORM, Upstream, upstream
+
+_TELL_SECONDS = 10
 
 
 async def filled(bench: Bench, plan: Plan) -> list[Result]:
@@ -24,6 +27,7 @@ async def filled(bench: Bench, plan: Plan) -> list[Result]:
         await fill(data, plan)
 
     async with upstream(bench) as others, bench.hub("filled", prepare) as full, bench.hub("empty") as empty:
+        fresh = full.process.rss()
         sources = {
             "full": await _mixed(full, others, "full", plan),
             "empty": await _mixed(empty, others, "empty", plan),
@@ -40,23 +44,37 @@ async def filled(bench: Bench, plan: Plan) -> list[Result]:
             say, labels=("full", "empty"), told=lambda one: f"CPU ratio {cpu_ratio(one):.2f}",
         )  # fmt: skip
         say(f"full store: {plan.load_seconds:.0f} s of load, then the memory")
-        last = await side("full", full, plan.load_seconds)
+        telling = asyncio.create_task(_tell_memory(full))
+        try:
+            last = await side("full", full, plan.load_seconds)
+        finally:
+            telling.cancel()
         rss, rss_empty = full.process.rss(), empty.process.rss()
         marks = await full.marks()
     what = f"{plan.locations:,} locations and {plan.tokens:,} tokens"
     wrong = [f"{last.wrong} wrong answers, the first: {last.first_wrong}"] if last.wrong else []
+    note = (
+        f"{fresh:,.0f} MiB before any load; the load: {last.rate:,.0f}/s {last.cpu_us:,.0f} us, "
+        f"p99 {last.p99_ms:.1f} ms, {marks} resync marks"
+    )
     return [
         Result(
             f"RSS after {plan.load_seconds:.0f} s of load, {what}", Bar(200, at_least=False, unit="MiB", digits=0),
-            rss, [rss], f"{rss:,.0f} MiB", f"{rss_empty:,.0f} MiB empty", wrong,
-            [f"the load: {last.rate:,.0f}/s {last.cpu_us:,.0f} us, p99 {last.p99_ms:.1f} ms, {marks} resync marks"],
+            rss, [rss], f"{rss:,.0f} MiB", f"{rss_empty:,.0f} MiB empty", wrong, [note],
         ),
         Result(
             "CPU a call with that store / the empty hub's", Bar(1.1, at_least=False), rounds.middle(cpu_ratio),
             [cpu_ratio(one) for one in rounds.held], absolute(rounds, hub=True), absolute(rounds, hub=False),
-            voided(rounds),
+            voided(rounds), shared(rounds),
         ),
     ]  # fmt: skip
+
+
+async def _tell_memory(hub: Hub) -> None:
+    """The memory as it grows, so that a leak is told from a plateau."""
+    for step in count(1):
+        await asyncio.sleep(_TELL_SECONDS)
+        say(f"full store: {hub.process.rss():,.0f} MiB after {step * _TELL_SECONDS} s")
 
 
 async def _mixed(hub: Hub, others: Upstream, name: str, plan: Plan) -> list[Source]:
