@@ -72,18 +72,16 @@ def _seen(sent: asyncio.Future[Published]) -> None:
 
 def record(entry: Entry) -> tuple[bytes, Headers, bytes]:
     """Key, headers and value of an outcome record: rows of party, outcome, detail and milliseconds."""
-    event = entry.event
+    event, correlation, request = entry.identity
     body = {
         "topic": entry.tp.topic,
         "partition": entry.tp.partition,
         "epoch": entry.position.epoch,
         "offset": entry.position.offset,
+        "event": event,
+        "correlation": correlation,
+        "request": request,
         "results": [(f"{party}" if party else "", *rest) for party, *rest in entry.results],
     }
-    key = b""
-    identity = b""
-    if event is not None:
-        key, identity = event.key, event.id.encode()
-        body |= {"event": event.id, "correlation": event.correlation_id, "request": event.request_id}
-    headers = (("ce_specversion", b"1.0"), ("ce_id", identity), ("ce_source", b"/ocpi-hub"), ("ce_type", TYPE))
-    return key, headers, orjson.dumps(body)
+    headers = (("ce_specversion", b"1.0"), ("ce_id", event.encode()), ("ce_source", b"/ocpi-hub"), ("ce_type", TYPE))
+    return entry.key, headers, orjson.dumps(body)

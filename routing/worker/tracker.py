@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import lru_cache
 
 from connectors.values import PartyId
 from routing.event import Event
 from routing.log.port import Position, TopicPartition
 from routing.policy import Outcome
 
+Result = tuple[PartyId | None, Outcome, str, int]
+"""How an event ended for a party: outcome, detail, milliseconds."""
+
 
 class Entry:
     """One event under way: for how many recipients it is still open, and how it ended for the others.
 
-    `since` is the worker's monotonic clock at reading, `results` rows of (party, outcome, detail, milliseconds).
+    It holds what the outcome record needs, not the body: thousands wait while a recipient is slow. `since` is the
+    worker's monotonic clock at reading, `size` the body's bytes. `identity` are event, correlation and request id.
     """
 
-    __slots__ = ("event", "open", "position", "results", "sealed", "settled", "since", "size", "tp")
+    __slots__ = ("identity", "key", "module", "open", "position", "results", "sealed", "settled", "since", "size", "tp")
 
     def __init__(self, tp: TopicPartition, position: Position, event: Event | None, since: float) -> None:
         self.tp = tp
         self.position = position
-        self.event = event
         self.since = since
         self.size = len(event.payload) if event is not None else 0
+        self.key = event.key if event is not None else b""
+        self.module = event.module if event is not None else ""
+        self.identity = (event.id, event.correlation_id, event.request_id) if event is not None else ("", "", "")
         self.open: dict[PartyId, str] = {}
-        self.results: list[tuple[PartyId | None, Outcome, str, int]] = []
+        self.results: list[Result] = []
         self.sealed = False
         self.settled = False
 
@@ -36,8 +43,14 @@ class Entry:
         """Note how it ended for `party`; True once it has for everyone."""
         if self.open.pop(party, None) is None:
             return False
-        self.results.append((party, outcome, detail, int(ms)))
+        self.results.append((party, outcome, detail, int(ms)) if detail or ms else _plain(party, outcome))
         return self.sealed and not self.open
+
+
+@lru_cache(maxsize=4096)
+def _plain(party: PartyId, outcome: Outcome) -> Result:
+    """Most of what waits ends superseded: one value for all of a party's."""
+    return (party, outcome, "", 0)
 
 
 class Tracker:

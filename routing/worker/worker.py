@@ -9,7 +9,6 @@ from random import Random
 
 from connectors.values import PartyId
 from routing.clock import Clock
-from routing.event import Event
 from routing.log.port import Assignment, Committed, Log, LogError, PartitionLost, Record, TopicPartition
 from routing.policy import DeliverySettings, Outcome
 from routing.store.port import Store
@@ -173,9 +172,7 @@ class Worker:
         self._undelivered += entry.size
 
     def _end(self, entry: Entry, party: PartyId, outcome: Outcome, detail: str, ms: float) -> None:
-        event = entry.event
-        if event is not None:
-            self._observer.settled(event.module, outcome)
+        self._observer.settled(entry.module, outcome)
         if entry.ended(party, outcome, detail, ms):
             self._close(entry)
 
@@ -183,8 +180,7 @@ class Worker:
         if entry.sealed and not entry.open:
             return
         entry.sealed = True
-        event: Event | None = entry.event
-        self._observer.settled(event.module if event is not None else "", outcome)
+        self._observer.settled(entry.module, outcome)
         if not entry.open:
             entry.results.append((None, outcome, detail, 0))
         for party in list(entry.open):
