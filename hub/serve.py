@@ -7,9 +7,11 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import structlog
 import uvloop
@@ -51,10 +53,11 @@ TOPICS = (*EVENT_TOPICS, OUTCOMES, EXCHANGES)
 _TIDY_SECONDS = 60.0
 _DAY_MS = 86_400_000
 _LEAST_SETTLE = 2.0
+_LOOK_SECONDS = 1.0
 
 
 class CannotServe(Exception):
-    """Why the hub does not start: a sentence with the way out."""
+    """Why the hub does not start, or cannot go on: a sentence with the way out."""
 
 
 class Hub:
@@ -130,7 +133,9 @@ class Hub:
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
-    async def _open(self, starting, closing) -> None:  # type: ignore[no-untyped-def]
+    async def _open(
+        self, starting: Coroutine[Any, Any, None], closing: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         try:
             await starting
         except (LogError, StoreError) as error:
@@ -146,7 +151,7 @@ class Hub:
             raise CannotServe(str(error)) from error
         return keys
 
-    async def _listen(self, starting, variable: str, host: str, port: int) -> None:  # type: ignore[no-untyped-def]
+    async def _listen(self, starting: Coroutine[Any, Any, None], variable: str, host: str, port: int) -> None:
         try:
             await starting
         except OSError as error:
@@ -209,9 +214,15 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, stopping)
     log.info("serving", edge=settings.public_url, operator=settings.operator_base, party=str(settings.party))
-    await stopping.wait()
+    while not stopping.is_set() and hub.worker.failure is None:
+        try:
+            await asyncio.wait_for(stopping.wait(), _LOOK_SECONDS)
+        except TimeoutError:
+            continue
     log.info("draining", seconds=settings.drain_seconds)
     await hub.stop()
+    if hub.worker.failure is not None:
+        raise CannotServe(f"{hub.worker.failure}. Nothing accepted is lost: start it again")
     log.info("stopped")
 
 
@@ -227,6 +238,6 @@ def run(settings: Settings) -> int:
     try:
         uvloop.run(serve(settings))
     except CannotServe as reason:
-        print(f"the hub does not start: {reason}", file=sys.stderr)
+        print(f"ocpi-hub: {reason}", file=sys.stderr)
         return 1
     return 0
