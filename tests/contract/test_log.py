@@ -191,7 +191,7 @@ async def test_two_groups_read_everything_each(log: Log) -> None:
 async def test_pause_holds_back_and_resume_goes_on_in_order(log: Log) -> None:
     consumer, _ = await join(log, "one")
     await settle(consumer)
-    tp = TopicPartition(LOCATIONS, 1)
+    tp = TopicPartition(LOCATIONS, partition_of(b"key0", PARTITIONS))  # of the very first record after the pause
     consumer.pause([tp])
     await put(log, 40)
     await put(log, 40, first=40)
@@ -360,6 +360,23 @@ async def test_two_members_share_and_hand_over_in_order(log: Log) -> None:
     assert {record.tp for record in first} <= set(told_one.now)
     assert {record.tp for record in second} <= set(told_two.now)
     assert sorted(numbers([*first, *second])) == list(range(len(published)))
+
+
+async def test_what_waits_unread_is_not_passed_over_when_partitions_come(engine: LogEngine) -> None:
+    log = engine.log
+    one, told = await join(log, "one")
+    two, _ = await join(log, "two")
+    await settle(one, two)
+    mine = set(told.now)
+    published = await put(log, 60)
+    engine.kill(two)
+    await settle(one)
+    await put(log, 20, first=60)
+    records = await read(one, 80)
+    assert sorted(numbers(records)) == list(range(80))
+    assert growing(records)
+    assert mine < set(told.now) == ALL
+    assert len({published_one.tp for published_one in published} & mine) > 0
 
 
 async def test_a_killed_members_partitions_move_unclean_and_its_late_commit_is_refused(engine: LogEngine) -> None:

@@ -48,7 +48,8 @@ async def put(log: EmbeddedLog, count: int, first: int = 0, size: int = 10) -> N
 async def everything(log: EmbeddedLog, count: int) -> list[Record]:
     consumer, _ = await join(log, "reader", group=f"g{time.monotonic_ns()}", topics=[TOPIC])
     records = await read(consumer, count, seconds=20)
-    records += await consumer.read(max_records=10, max_bytes=10_000, wait=0.02)
+    while more := await consumer.read(max_records=500, max_bytes=2**20, wait=0.02):  # also what nobody was told of
+        records += more
     await consumer.stop()
     return records
 
