@@ -80,7 +80,7 @@ class Hub:
     async def _start(self) -> None:
         settings, clock = self.settings, self._clock
         folder = _folder(settings.data_folder)
-        self.log: Log = EmbeddedLog(folder, TOPICS)
+        self.log: Log = EmbeddedLog(folder, TOPICS, settle=settings.drain_seconds + _LEAST_SETTLE)
         await self._open(self.log.start(), self.log.close)
         store = EmbeddedStore(folder)
         self.store: Store = store
@@ -121,7 +121,7 @@ class Hub:
     async def stop(self) -> None:
         """Not ready, accept nothing, finish what is in flight, commit clean; within `HUB_DRAIN_SECONDS`."""
         started = self._clock.monotonic()
-        await self.edge.drain(self.settings.drain_seconds)
+        await self.edge.drain(max(self.settings.drain_seconds - _LEAST_SETTLE, 0.0))
         left = self.settings.drain_seconds - (self._clock.monotonic() - started)
         await self.worker.stop(settle=max(left, _LEAST_SETTLE))
         await self.edge.close()
