@@ -9,7 +9,7 @@ from typing import Any
 from connectors.values import PartyId
 from routing.event import Operation
 from routing.worker.worker import GROUP
-from tests.sim.judge import judge
+from tests.judging import judge
 from tests.sim.loop import VirtualLoop
 from tests.sim.recipients import MOODS
 from tests.sim.world import EMSPS, World

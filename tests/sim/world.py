@@ -22,7 +22,7 @@ from routing.resolving import DirectoryResolver
 from routing.store.memory import MemoryData, MemoryStore
 from routing.worker.ports import Silent
 from routing.worker.worker import GROUP, Worker
-from tests.sim.judge import Facts, Stood
+from tests.judging import Facts, Stood
 from tests.sim.loop import VirtualClock, VirtualLoop
 from tests.sim.recipients import Recipients
 
@@ -111,6 +111,7 @@ class World:
         self.recipients = Recipients(loop, self.random, EMSPS)
         self.processes: list[Process] = []
         self.told: dict[int, int] = {}
+        self.told_at: dict[int, float] = {}
         self.answers: dict[int, tuple[bytes, str | None]] = {}
         self.store_away_until = 0.0
         self.defects: list[str] = []
@@ -198,6 +199,7 @@ class World:
         process = self.random.choice(alive)
         event = self._event(process, module, operation, object_id, body, below=below, to=to, seq=seq)
         self.told[seq] = code = await self._through(process, event, seq)
+        self.told_at[seq] = self.loop.now
         return code
 
     def _event(
@@ -261,7 +263,9 @@ class World:
                     stood.append(Stood(event, int(event.request_id), tp, record.position, late))
         marks = list(self.data.marks.values())
         hosted = {party: self.directory.hosted(party)[0].platform.id for party in EMSPS}
-        return Facts(stood, self.told, self.answers, self.recipients.all, marks, hosted, self.uncommitted(), [])
+        return Facts(
+            stood, self.told, self.told_at, self.answers, self.recipients.all, marks, hosted, self.uncommitted()
+        )  # fmt: skip
 
     def uncommitted(self) -> int:
         """Events on the log that the routing group has not committed."""

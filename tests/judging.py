@@ -1,0 +1,222 @@
+"""What must hold at the end of a run: P1, P2 and P5, from the log, what senders were told and recipients saw."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from connectors.values import PartyId
+from routing.event import Event
+from routing.log.port import Position, TopicPartition
+from routing.store.port import Mark
+from tests.witnesses import Begun, ObjectKey, Recipient, apply
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """An event as it stands on the log. `landed_late`: appended after its expiry, so never accepted."""
+
+    event: Event
+    seq: int
+    tp: TopicPartition
+    position: Position
+    landed_late: bool
+
+    @property
+    def key(self) -> ObjectKey:
+        return self.event.module, self.event.object_id.upper()
+
+
+@dataclass
+class Facts:
+    """All that a run leaves. `told` is what the sender of a seq read: an OCPI code, 503, or 0 for a cut connection.
+
+    `told_at` says when, on the clock of the recipients.
+    """
+
+    stood: list[Stood]
+    told: dict[int, int]
+    told_at: dict[int, float]
+    answers: dict[int, tuple[bytes, str | None]]
+    recipients: dict[PartyId, Recipient]
+    marks: Sequence[Mark]
+    platform_of: dict[PartyId, str]
+    unsettled: int
+    broken: list[str] = field(default_factory=list)
+
+    @cached_property
+    def by_seq(self) -> dict[int, Stood]:
+        return {stood.seq: stood for stood in self.stood}
+
+    @cached_property
+    def _marked(self) -> dict[tuple[str, TopicPartition], Position]:
+        return {(mark.platform, mark.tp): mark.position for mark in self.marks}
+
+    def covered(self, party: PartyId, stood: Stood) -> bool:
+        """Whether a mark of this party's platform covers the event."""
+        mark = self._marked.get((self.platform_of[party], stood.tp))
+        return mark is not None and mark <= stood.position
+
+    def accepted(self, seq: int) -> bool:
+        return 1000 <= self.told.get(seq, 0) < 2000
+
+    def broadcasts(self, recipient: Recipient) -> Iterable[Stood]:
+        """Every accepted broadcast that this recipient should have."""
+        return (
+            stood for stood in self.stood
+            if stood.event.audience is None and not stood.landed_late and stood.event.module in recipient.modules
+        )  # fmt: skip
+
+
+def judge(facts: Facts) -> list[str]:
+    """Sentences for everything that is broken; empty when all promises held."""
+    broken = list(facts.broken)
+    if facts.unsettled:
+        broken.append(f"{facts.unsettled} events were never settled")
+    broken += _never_accepted(facts)
+    for recipient in facts.recipients.values():
+        broken += [f"P2: two requests in flight at {recipient.party}: {text}" for text in recipient.overlaps]
+        broken += _order(facts, recipient)
+        broken += _kept(facts, recipient)
+        broken += _same_state(facts, recipient)
+    broken += _directed(facts)
+    broken += _cdrs(facts)
+    return broken
+
+
+def _never_accepted(facts: Facts) -> list[str]:
+    by_seq = facts.by_seq
+    seen = {seq for recipient in facts.recipients.values() for begun in recipient.begun for seq in begun.seqs}
+    broken = [f"P1: seq {seq} was appended after its expiry and sent all the same" for seq in seen
+              if seq in by_seq and by_seq[seq].landed_late]  # fmt: skip
+    lost = [seq for seq in facts.told if facts.accepted(seq) and seq not in by_seq]
+    return broken + [f"P1: seq {seq} was answered 1xxx and is not on the log" for seq in lost]
+
+
+def _order(facts: Facts, recipient: Recipient) -> list[str]:
+    """P2: nothing older is begun after something newer, for one object."""
+    by_seq = facts.by_seq
+    newest: dict[tuple[str, ...], Position] = {}
+    broken = []
+    for begun in recipient.begun:
+        positions = [by_seq[seq].position for seq in begun.seqs if seq in by_seq]
+        if not positions or begun.module == "cdrs":
+            continue
+        key, position = begun.name, max(positions)
+        if position < newest.get(key, position):
+            broken.append(
+                f"P2: {recipient.party} {key} got position {position.offset} begun at {begun.at:.3f} "
+                f"after {newest[key].offset}"
+            )
+        newest[key] = max(position, newest.get(key, position))
+    return broken
+
+
+def _newest_seen(facts: Facts, recipient: Recipient) -> dict[ObjectKey, Position]:
+    by_seq = facts.by_seq
+    newest: dict[ObjectKey, Position] = {}
+    for begun in recipient.begun:
+        if begun.processed:
+            for seq in begun.seqs:
+                if seq in by_seq:
+                    stood = by_seq[seq]
+                    newest[stood.key] = max(stood.position, newest.get(stood.key, stood.position))
+    return newest
+
+
+def _kept(facts: Facts, recipient: Recipient) -> list[str]:
+    """P1: an accepted broadcast was seen, or something newer, or a mark covers it, or the recipient refused it."""
+    newest = _newest_seen(facts, recipient)
+    return [
+        f"P1: {recipient.party} never saw {stood.event.operation} {stood.key} at {stood.position.offset} "
+        f"(seq {stood.seq}), and no mark covers it"
+        for stood in facts.broadcasts(recipient)
+        if stood.key not in recipient.refused
+        and newest.get(stood.key, Position(0, -1)) < stood.position
+        and not facts.covered(recipient.party, stood)
+    ]
+
+
+def _same_state(facts: Facts, recipient: Recipient) -> list[str]:
+    """What a recipient holds equals the sender's own last state, wherever everything got through."""
+    ours: dict[ObjectKey, dict[str, Any]] = {}
+    unsure: set[ObjectKey] = set()
+    for stood in sorted(facts.stood, key=lambda stood: stood.position):
+        event, key = stood.event, stood.key
+        if stood.landed_late or event.module == "cdrs" or event.audience not in (None, recipient.party):
+            continue
+        if event.audience is None and event.module not in recipient.modules:
+            continue
+        sure = not facts.covered(recipient.party, stood) if event.audience is None else facts.accepted(stood.seq)
+        if not sure:
+            unsure.add(key)
+        elif event.operation == "DELETE" or (event.operation == "PUT" and len(event.path) == 3):
+            unsure.discard(key)  # whatever was there before
+        apply(ours, key, event.operation, event.path[3:], event.payload)
+    return [
+        f"{recipient.party} holds {recipient.objects.get(key)} for {key}, its owner {state}"
+        for key, state in ours.items()
+        if key not in unsure and key not in recipient.refused and recipient.objects.get(key) != state
+    ]
+
+
+def _directed(facts: Facts) -> list[str]:
+    """P1: 4003 was never seen, 1xxx was; directed pushes are begun at most once."""
+    by_seq = facts.by_seq
+    begun: Counter[int] = Counter()
+    processed: set[int] = set()
+    seen: set[int] = set()
+    for recipient in facts.recipients.values():
+        for request in recipient.begun:
+            begun.update(seq for seq in request.seqs if seq in by_seq and by_seq[seq].event.payload == request.body)
+            seen.update(request.seqs)
+            if request.processed:
+                processed.update(request.seqs)
+    broken = []
+    for seq, code in facts.told.items():
+        stood = by_seq.get(seq)
+        if stood is None or stood.event.audience is None or stood.event.module == "cdrs":
+            continue
+        if code == 4003 and seq in seen:
+            broken.append(f"P1: seq {seq} was answered 4003 and its recipient saw it")
+        if 1000 <= code < 2000 and seq not in processed:
+            broken.append(f"P1: seq {seq} was answered {code} and its recipient never saw it")
+        if begun[seq] > 1:
+            broken.append(f"P1: the directed push seq {seq} was begun {begun[seq]} times")
+    return broken
+
+
+def _cdrs(facts: Facts) -> list[str]:
+    """P5: never sent again after a recorded 1xxx; repetitions get the first answer; 4003 was never seen."""
+    posts: dict[tuple[PartyId | None, str], list[Stood]] = defaultdict(list)
+    for stood in facts.stood:
+        if stood.event.module == "cdrs":
+            posts[stood.event.audience, stood.event.object_id].append(stood)
+    sent: dict[tuple[PartyId | None, str], list[Begun]] = defaultdict(list)
+    for recipient in facts.recipients.values():
+        for begun in recipient.begun:
+            if begun.module == "cdrs":
+                sent[recipient.party, begun.object[1]].append(begun)
+    return [sentence for key, stands in posts.items() for sentence in _cdr(facts, key[1], stands, sent[key])]
+
+
+def _cdr(facts: Facts, cdr: str, stands: list[Stood], sent: list[Begun]) -> Iterable[str]:
+    told = [facts.told.get(stood.seq, 0) for stood in stands]
+    accepted = [stood for stood in stands if facts.accepted(stood.seq)]
+    unknown = sum(code in (0, 4002, 503) for code in told)
+    refused = sum(2000 <= code <= 4000 for code in told)
+    if accepted and not any(begun.processed for begun in sent):
+        yield f"P5: CDR {cdr} was answered 1xxx and its recipient never saw it"
+    if len(sent) > 1 + unknown + refused:
+        yield f"P5: CDR {cdr} was sent {len(sent)} times, with {unknown} outcomes unknown"
+    known = {facts.answers[stood.seq] for stood in accepted if stood.seq in facts.answers}
+    if len(known) > 1:
+        yield f"P5: CDR {cdr} was answered in different ways: {known}"
+    first = min((facts.told_at[stood.seq] for stood in accepted), default=None)
+    if first is not None and any(begun.at > first for begun in sent):
+        yield f"P5: CDR {cdr} was sent again after a 1xxx was told"
+    if sent and all(code == 4003 for code in told):
+        yield f"P1: CDR {cdr} was only ever answered 4003 and its recipient saw it"

@@ -1,0 +1,119 @@
+"""What recipients saw of a run, request by request, and the objects that they hold by it; for simulation and chaos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from connectors.values import PartyId
+
+ObjectKey = tuple[str, str]
+"""Module, and the top-level object's id in upper case."""
+
+
+@dataclass(slots=True, eq=False)
+class Begun:
+    """A request whose first byte was written. `path` are the decoded ids after the endpoint URL.
+
+    `seqs` are the events that it stands for, `processed` says that the recipient applied it. Times are seconds.
+    """
+
+    at: float
+    module: str
+    method: str
+    path: tuple[str, ...]
+    query: str
+    body: bytes
+    seqs: frozenset[int]
+    processed: bool = False
+    ended: float | None = None
+
+    @property
+    def object(self) -> ObjectKey:
+        if self.module == "cdrs":
+            return self.module, str(orjson.loads(self.body)["id"])
+        return self.module, self.path[2].upper()
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        """What at most one request may be in flight of."""
+        return (*self.object, self.query)
+
+
+@dataclass(slots=True)
+class Recipient:
+    """One party: what it saw, and the objects that it holds. `modules` are those whose broadcasts it gets."""
+
+    party: PartyId
+    mood: str = "well"
+    modules: frozenset[str] = frozenset(("locations", "tariffs", "tokens"))
+    begun: list[Begun] = field(default_factory=list)
+    objects: dict[ObjectKey, dict[str, Any]] = field(default_factory=dict)
+    in_flight: dict[tuple[str, ...], Begun] = field(default_factory=dict)
+    overlaps: list[str] = field(default_factory=list)
+    refused: set[ObjectKey] = field(default_factory=set)
+
+    def begin(self, begun: Begun) -> Begun | None:
+        """Note a request; the one that is in flight of the same object, if there is one."""
+        other = self.in_flight.get(begun.name)
+        self.in_flight[begun.name] = begun
+        self.begun.append(begun)
+        return other
+
+    def end(self, begun: Begun, now: float) -> None:
+        """It was answered, or cut off."""
+        begun.ended = now
+        if self.in_flight.get(begun.name) is begun:
+            del self.in_flight[begun.name]
+
+    def process(self, begun: Begun) -> None:
+        """Apply it to what this party holds."""
+        begun.processed = True
+        apply(self.objects, begun.object, begun.method, begun.path[3:], begun.body)
+
+
+def seqs_of(body: bytes, correlation_id: str) -> frozenset[int]:
+    """Every `seq` in a body, at whatever level; without any, the event that the correlation id names."""
+    found: set[int] = set()
+    if body:
+        _walk(orjson.loads(body), found)
+    return frozenset(found) or frozenset((int(correlation_id),))
+
+
+def _walk(value: Any, found: set[int]) -> None:
+    if isinstance(value, dict):
+        if isinstance(value.get("seq"), int):
+            found.add(value["seq"])
+        for inner in value.values():
+            if isinstance(inner, (dict, list)):
+                _walk(inner, found)
+    elif isinstance(value, list):
+        for inner in value:
+            _walk(inner, found)
+
+
+def apply(
+    objects: dict[ObjectKey, dict[str, Any]], key: ObjectKey, method: str, below: tuple[str, ...], body: bytes
+) -> None:
+    """What a receiver does with a push; written apart from the hub's own folding."""
+    if method == "DELETE":
+        objects[key] = {"deleted": True}
+        return
+    new = orjson.loads(body)
+    if not below:
+        if method == "PATCH" and not objects.get(key, {}).get("deleted"):
+            objects[key] = {**objects.get(key, {}), **new}
+        else:
+            objects[key] = dict(new)
+        return
+    whole = objects.setdefault(key, {})
+    evses = whole.setdefault("evses", [])
+    for i, evse in enumerate(evses):
+        if evse["uid"] == below[0]:
+            evses[i] = {**evse, **new} if method == "PATCH" else dict(new)
+            break
+    else:
+        evses.append({"uid": below[0], **new})
+    whole["last_updated"] = new["last_updated"]
