@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Protocol
 
@@ -16,10 +15,9 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The machine's clocks. The loop's time is the same clock, as of the loop's last turn."""
 
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
+    monotonic = staticmethod(time.monotonic)
 
     def utc(self) -> int:
         return time.time_ns() // 1_000_000

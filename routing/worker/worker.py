@@ -60,6 +60,7 @@ class Worker:
         self._owned: dict[TopicPartition, Owned] = {}
         self._undelivered = 0
         self._to_commit = asyncio.Event()
+        self._moved: set[TopicPartition] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.failure: str | None = None
@@ -195,7 +196,7 @@ class Worker:
 
     def _settled(self, entry: Entry) -> None:
         """Its outcome is on the log; the next round of commits takes it."""
-        del entry
+        self._moved.add(entry.tp)
         self._to_commit.set()
 
     async def _commit_often(self) -> None:
@@ -206,11 +207,10 @@ class Worker:
             await self._commit({owned.tp: Committed(owned.tracker.settled_to()) for owned in self._settling()})
 
     def _settling(self) -> list[Owned]:
-        return [
-            owned
-            for owned in self._owned.values()
-            if owned.active and owned.tracker.settled_to() > owned.tracker.committed
-        ]
+        """Owned partitions in which something was settled since the last look."""
+        moved, self._moved = self._moved, set()
+        owned = [self._owned[tp] for tp in moved if tp in self._owned]
+        return [one for one in owned if one.active and one.tracker.settled_to() > one.tracker.committed]
 
     async def _commit(self, commits: dict[TopicPartition, Committed]) -> None:
         if not commits:
@@ -221,6 +221,7 @@ class Worker:
             commits = {tp: committed for tp, committed in commits.items() if tp not in error.lost}
         except LogError as error:
             self._observer.trouble(f"the log does not take commits: {error}; trying again")
+            self._moved.update(commits)
             self._to_commit.set()
             return
         for tp, committed in commits.items():
@@ -241,6 +242,7 @@ class Worker:
         for owned in self._owned.values():
             position = self._consumer.position(owned.tp)
             if owned.active and position is not None and owned.tracker.forward(position):
+                self._moved.add(owned.tp)
                 self._to_commit.set()
 
     async def _look_often(self) -> None:

@@ -16,7 +16,12 @@ DIRECTED = event(
 
 @pytest.mark.parametrize("one", [event("PUT", {"id": "L1"}), event("DELETE"), DIRECTED])
 def test_what_is_encoded_is_decoded(one: Event) -> None:
-    assert decode(encode(one), one.payload) == one
+    assert decode(tuple(encode(one)), one.payload) == one
+
+
+def test_a_reader_in_the_same_process_gets_the_event_itself() -> None:
+    assert decode(encode(DIRECTED), DIRECTED.payload) is DIRECTED
+    assert decode(encode(DIRECTED), b"{}").payload == b"{}"
 
 
 def test_the_key_is_owner_module_and_object_in_upper_case() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from routing.event import Operation
 from routing.fold import Request, fold, fold_all, request_of
 from tests.routing.events import at, event
-from tests.sim.recipients import apply
+from tests.witnesses import apply
 
 
 def asked(operation: str, payload: Any, *below: str, offset: int = 1) -> Request:
