@@ -1,0 +1,75 @@
+"""One hub for all tests of a worker that may share it, one with short deadlines, and the parties of each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from tests.scenarios.hub import LOOPBACK, RunningHub
+from tests.scenarios.parties import Parties
+from tests.scenarios.vault import Vault
+
+
+@pytest.fixture(scope="session")
+def vault() -> Iterator[Vault]:
+    """Every credential that is met in this session."""
+    found = Vault()
+    with pytest.MonkeyPatch.context() as patch:
+        found.watch(patch)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory, vault: Vault) -> Iterator[RunningHub]:
+    """A hub as it comes, shared: whoever uses it brings parties of its own."""
+    with RunningHub(tmp_path_factory.mktemp("hub"), vault) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def hasty_hub(tmp_path_factory: pytest.TempPathFactory, vault: Vault) -> Iterator[RunningHub]:
+    """A hub whose deadlines and limits are short, shared."""
+    settings: dict[str, Any] = {
+        "connect_seconds": 0.7, "authorize_seconds": 0.8, "get_seconds": 0.8, "list_seconds": 20,
+        "command_seconds": 0.8, "directed_seconds": 1.6, "broadcast_seconds": 0.8, "handshake_seconds": 0.8,
+        "max_body_bytes": 65_536, "max_answer_bytes": 1_048_576,
+    }  # fmt: skip
+    with RunningHub(tmp_path_factory.mktemp("hasty"), vault, **settings) as running:
+        yield running
+
+
+class MakeHub(Protocol):
+    """Makes a hub for one test, not started; its settings are HUB_ variables without the prefix."""
+
+    def __call__(self, *, allow: str = LOOPBACK, **settings: object) -> RunningHub: ...
+
+
+@pytest.fixture
+def make_hub(tmp_path: Path, vault: Vault) -> Iterator[MakeHub]:
+    """Hubs of this test alone; those that still run at its end are stopped."""
+    with ExitStack() as stack:
+
+        def make(*, allow: str = LOOPBACK, **settings: object) -> RunningHub:
+            made = RunningHub(tmp_path / "hub", vault, allow=allow, **settings)
+            stack.push(made.__exit__)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+async def parties(hub: RunningHub) -> AsyncIterator[Parties]:
+    """The parties of this test, at the shared hub."""
+    async with Parties(hub) as made:
+        yield made
+
+
+@pytest.fixture
+async def hasty(hasty_hub: RunningHub) -> AsyncIterator[Parties]:
+    """The parties of this test, at the hub with short deadlines."""
+    async with Parties(hasty_hub) as made:
+        yield made

@@ -1,0 +1,269 @@
+"""`RunningHub`: the hub as people run it, a process of its own, on free ports and with a data folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import orjson
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from connectors.values import PartyId, Role
+from tests.scenarios.vault import Vault, contents
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+LOOPBACK: Final = "127.0.0.0/8,::1/128"
+KEPT_SECRET: Final = ("operator.key", "keys")
+"""The two files of the data folder that are secrets."""
+
+_START_SECONDS: Final = 30.0
+
+
+class Invitation(NamedTuple):
+    """What an operator gives to a party."""
+
+    token: str
+    versions_url: str
+
+
+class HubFailed(AssertionError):
+    """The hub did not start or end as it should; the sentence has its last lines."""
+
+
+class RunningHub:
+    """One hub. `folder` keeps its data and what it prints; `settings` are HUB_ variables without the prefix.
+
+    What ends it (`stop`, `kill`, leaving the context) also searches what it left behind for credentials.
+    """
+
+    def __init__(self, folder: Path, vault: Vault, *, allow: str = LOOPBACK, **settings: object) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.printed = folder / "printed"
+        self.vault = vault
+        self.port, self.operator_port = free_port(), free_port()
+        self._allow = allow
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pages: list[bytes] = []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self.stop()
+
+    def start(self) -> Self:
+        """Start, or start again on the same data and ports; back when it is ready. Raises HubFailed."""
+        self.begin()
+        until = time.monotonic() + _START_SECONDS
+        while time.monotonic() < until and self.process.poll() is None:
+            try:
+                if self.ask("GET", "/readyz")[0] == 200:
+                    return self
+            except OSError:
+                pass
+            time.sleep(0.02)
+        self.process.kill()
+        self.process.wait()
+        raise HubFailed(f"the hub did not get ready:\n{self.output()[-2000:]}")
+
+    def begin(self) -> None:
+        """Start the process and do not wait."""
+        with self.printed.open("ab") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "hub.cli.main", "serve"],
+                cwd=ROOT,
+                env=self.environment(),
+                stdout=out,
+                stderr=out,
+            )
+
+    def environment(self) -> dict[str, str]:
+        """The process's environment: nothing of this one's HUB_ variables."""
+        settings = {
+            "PUBLIC_URL": self.public_url,
+            "PORT": self.port,
+            "OPERATOR_PORT": self.operator_port,
+            "DATA": self.data,
+            "ALLOW_NETWORKS": self._allow,
+            **{name.upper(): value for name, value in self._settings.items()},
+        }
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
+        return kept | {f"HUB_{name}": str(value) for name, value in settings.items()}
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """Raises HubFailed where it does not run."""
+        if self._process is None:
+            raise HubFailed("the hub was not started")
+        return self._process
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """kill -9, as nothing else ends a process without a chance to tidy up."""
+        self._keep_page()
+        self.process.kill()
+        self.process.wait()
+        self._process = None
+        self.search()
+
+    def terminate(self) -> int:
+        """SIGTERM, and the exit code once it has ended. Raises subprocess.TimeoutExpired."""
+        self._keep_page()
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(30)
+        self._process = None
+        self.search()
+        return code
+
+    def stop(self) -> None:
+        """End it in order. Raises HubFailed unless it ends well, and SecretFound."""
+        code = self.terminate()
+        if code:
+            raise HubFailed(f"the hub ended with {code}:\n{self.output()[-2000:]}")
+
+    # --- what it is seen by ------------------------------------------------------------------------------------------
+
+    @property
+    def public_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def versions_url(self) -> str:
+        return f"{self.public_url}/ocpi/versions"
+
+    @property
+    def operator_key(self) -> str:
+        """The key as it is set, or as the hub made it."""
+        given = self._settings.get("operator_key")
+        return str(given) if given else (self.data / "operator.key").read_text().strip()
+
+    def output(self) -> str:
+        """Everything that it printed, logging included."""
+        return self.printed.read_text(errors="replace") if self.printed.exists() else ""
+
+    def events(self, event: str) -> list[dict[str, Any]]:
+        """The lines of logging of one event."""
+        lines = (line for line in self.output().splitlines() if line.startswith("{"))
+        return [found for line in lines if (found := orjson.loads(line)).get("event") == event]
+
+    def memory(self) -> int:
+        """Resident memory in bytes."""
+        return int(psutil.Process(self.process.pid).memory_info().rss)
+
+    def metrics(self) -> dict[str, float]:
+        """Every sample of /metrics, under `name{label=value,...}` with the labels in alphabetical order."""
+        text = self.ask("GET", "/metrics")[1].decode()
+        found = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
+                found[f"{sample.name}{{{labels}}}"] = sample.value
+        return found
+
+    def search(self) -> None:
+        """Look for credentials in what it printed, in /metrics and in its data folder. Raises SecretFound."""
+        places = {"standard output or logging": [self.printed.read_bytes()], "/metrics": self._pages}
+        secrets = [(self.data / name).read_text().strip() for name in KEPT_SECRET if (self.data / name).exists()]
+        self.vault.search(places | contents(self.data, leave_out=KEPT_SECRET), more=secrets)
+        self.vault.search(contents(self.data))
+
+    def _keep_page(self) -> None:
+        try:
+            self._pages.append(self.ask("GET", "/metrics")[1])
+        except OSError:
+            pass  # it ended by itself; what it printed is searched all the same
+
+    # --- the operator ------------------------------------------------------------------------------------------------
+
+    def ask(
+        self, method: str, path: str, body: object = None, *, key: str | None = None, timeout: float = 40.0
+    ) -> tuple[int, bytes]:
+        """HTTP status and body of the operator port; raises OSError where nobody answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.operator_port, timeout=timeout)
+        headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
+        try:
+            connection.request(method, path, None if body is None else orjson.dumps(body), headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except http.client.HTTPException as error:
+            raise OSError(str(error)) from error
+        finally:
+            connection.close()
+
+    async def operate(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """HTTP status and JSON of the operator API, off this loop: the hub may call the parties on it meanwhile."""
+        status, content = await asyncio.to_thread(self.ask, method, path, body, key=self.operator_key)
+        return status, orjson.loads(content)
+
+    async def invite(self, *parties: tuple[PartyId, Role]) -> Invitation:
+        """Invite one platform to register these parties."""
+        wanted = [{"country_code": id.country_code, "party_id": id.party_id, "role": role} for id, role in parties]
+        status, told = await self.operate("POST", "/api/parties/invite", {"parties": wanted})
+        assert status == 201, told
+        return Invitation(self.vault.add(told["token"]), told["versions_url"])
+
+    async def show(self, party: PartyId) -> dict[str, Any]:
+        """What the operator is told of a party."""
+        status, told = await self.operate("GET", f"/api/parties/{party.country_code}/{party.party_id}")
+        assert status == 200, told
+        shown: dict[str, Any] = told
+        return shown
+
+    async def act(self, party: PartyId, action: str) -> dict[str, Any]:
+        """suspend, resume or remove a party."""
+        status, told = await self.operate("POST", f"/api/parties/{party.country_code}/{party.party_id}/{action}")
+        assert status == 200, told
+        shown: dict[str, Any] = told
+        return shown
+
+    async def change(self, party: PartyId, **settings: object) -> None:
+        """Change settings of the platform that hosts a party: validate, form, origins."""
+        platform = (await self.show(party))["platforms"][0]["id"]
+        status, told = await self.operate("PATCH", f"/api/platforms/{platform}/settings", settings)
+        assert status == 200, told
+
+    async def cli(self, *words: str, **settings: str) -> tuple[int, str, str]:
+        """`ocpi-hub` with these words: exit code, standard output, standard error."""
+        environment: Mapping[str, str] = self.environment() | {f"HUB_{k.upper()}": v for k, v in settings.items()}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "hub.cli.main", *words,
+            cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await process.communicate()
+        return process.returncode or 0, out.decode(), err.decode()
+
+
+def free_port() -> int:
+    """A port that nobody listens on, below those that the system gives to outgoing connections."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
