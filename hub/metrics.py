@@ -1,6 +1,6 @@
 """Every metric of the hub in one place, in Prometheus' terms. Label sets stay bounded whatever callers send.
 
-Children are kept by their labels, so that counting a call costs two or three microseconds.
+What every call is counted by is in call_metrics.py, because it is the hot path.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from connectors.values import Module
+from hub.call_metrics import CallMetrics, bounded_module
 from routing.directory import Directory, Status
 from routing.policy import Outcome
 
@@ -21,14 +21,7 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 LAG_SECONDS: Final = 0.5
 
-_METHODS: Final = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
-_MODULES: Final = frozenset((*Module, "versions"))
-_HTTP: Final = frozenset((200, 201, 202, 204, 400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503, 504))
-_OCPI: Final = frozenset((1000, 2000, 2001, 2002, 2003, 2004, 3000, 3001, 3002, 3003, 4000, 4001, 4002, 4003))
 _OUTCOMES: Final = frozenset(Outcome)
-
-_WHOLE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
-_OWN = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5)
 
 
 class LaneDepth(NamedTuple):
@@ -44,26 +37,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._calls = Counter(
-            "ocpi_hub_calls",
-            "OCPI calls that reached the hub",
-            ["module", "method", "route", "http", "ocpi"],
-            registry=self.registry,
-        )
-        self._whole = Histogram(
-            "ocpi_hub_call_seconds",
-            "A call from its request line to its answer",
-            ["module", "route"],
-            buckets=_WHOLE,
-            registry=self.registry,
-        )
-        self._own = Histogram(
-            "ocpi_hub_own_seconds",
-            "The hub's own part of a call: without waiting for recipients and the log",
-            ["module", "route"],
-            buckets=_OWN,
-            registry=self.registry,
-        )
+        self._calls = CallMetrics()
+        self.registry.register(self._calls)
         self._deliveries = Counter(
             "ocpi_hub_deliveries",
             "Events settled for a recipient, by outcome",
@@ -83,7 +58,6 @@ class Metrics:
         )
         self._watched = _Watched()
         self.registry.register(self._watched)
-        self._by_call: dict[tuple[str, str, str, int, int | None], tuple[Counter, Histogram, Histogram]] = {}
         self._worst = 0.0
 
     # --- counted as it happens ---------------------------------------------------------------------------------------
@@ -92,28 +66,7 @@ class Metrics:
         self, module: str, method: str, route: str, http: int, ocpi: int | None, seconds: float, own: float
     ) -> None:
         """Count one call. `route` is a catalogue row's id or one of the hub's own few words, never a caller's."""
-        key = (module, method, route, http, ocpi)
-        children = self._by_call.get(key)
-        if children is None:
-            children = self._children(key)
-        counter, whole, mine = children
-        counter.inc()
-        whole.observe(seconds)
-        mine.observe(own)
-
-    def _children(self, key: tuple[str, str, str, int, int | None]) -> tuple[Counter, Histogram, Histogram]:
-        module, method, route, http, ocpi = key
-        module = bounded_module(module)
-        children = (
-            self._calls.labels(
-                module, method if method in _METHODS else "OTHER", route, bounded_http(http), bounded_ocpi(ocpi)
-            ),
-            self._whole.labels(module, route),
-            self._own.labels(module, route),
-        )
-        if method in _METHODS and http in _HTTP and (ocpi is None or ocpi in _OCPI):
-            self._by_call[key] = children  # only keys of bounded parts are kept
-        return children
+        self._calls.count((module, method, route, http, ocpi), seconds, own)
 
     def delivery(self, module: str, outcome: str, count: int = 1) -> None:
         """Count events settled for one recipient; an outcome that is not known counts as `other`."""
@@ -201,23 +154,3 @@ def _platforms(directory: Directory) -> Metric:
     for status, count in counts.items():
         family.add_metric([str(status)], count)
     return family
-
-
-def bounded_module(module: str) -> str:
-    return module if module in _MODULES else "other"
-
-
-def bounded_http(status: int) -> str:
-    """The status, or its class such as `5xx` where it is none that the hub expects."""
-    if status in _HTTP:
-        return str(status)
-    return f"{status // 100}xx" if 100 <= status <= 599 else "other"
-
-
-def bounded_ocpi(code: int | None) -> str:
-    """The OCPI status code (2.2.1, 5), or its range such as `2xxx` where the specification does not name it."""
-    if code is None:
-        return "none"
-    if code in _OCPI:
-        return str(code)
-    return f"{code // 1000}xxx" if 1000 <= code <= 4999 else "other"

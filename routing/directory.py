@@ -145,6 +145,11 @@ class Open:
 RecipientsKey = tuple[str, PartyId, Role, str]
 """Platform id, sending party, its role, module: what the recipients of a broadcast depend on."""
 
+RouteKey = tuple[str, InterfaceRole, PartyId, PartyId]
+"""Module, interface, sender, TO: what the recipient of a call depends on."""
+
+MAX_ROUTES = 50_000
+
 
 class Directory:
     """The snapshot. Build a new one for every change; look-ups are dictionary reads."""
@@ -172,6 +177,7 @@ class Directory:
                 if not party.removed:
                     self._by_party.setdefault(party.id, []).append(Hosted(platform, party))
         self._recipients: dict[RecipientsKey, tuple[Hosted, ...]] = {}
+        self._routes: dict[RouteKey, Hosted] = {}
 
     def credential(self, digest: bytes) -> tuple[Platform, Issued] | None:
         """The platform that presents this credential, by its SHA-256; expiry is the caller's to judge."""
@@ -194,3 +200,14 @@ class Directory:
         """Keep the recipients of a broadcast as long as this snapshot lives: they are asked for with every event."""
         self._recipients[key] = recipients
         return recipients
+
+    def route(self, key: RouteKey) -> Hosted | None:
+        """What `keep_route` kept for this snapshot."""
+        return self._routes.get(key)
+
+    def keep_route(self, key: RouteKey, hosted: Hosted) -> Hosted:
+        """Keep who a call goes to; all are let go when they are too many."""
+        if len(self._routes) >= MAX_ROUTES:
+            self._routes.clear()
+        self._routes[key] = hosted
+        return hosted

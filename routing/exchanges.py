@@ -125,7 +125,21 @@ def encode(batch: list[Exchange]) -> tuple[Headers, bytes]:
 
 
 def _document(exchange: Exchange) -> dict[str, object]:
-    document = exchange._asdict()
-    document["sender"], document["recipient"] = str(exchange.sender), str(exchange.recipient)
-    document["ms"], document["hub_ms"] = round(exchange.ms, 3), round(exchange.hub_ms, 3)
-    return document
+    return {
+        "at": exchange.at,
+        "row": exchange.row,
+        "module": exchange.module,
+        "method": exchange.method,
+        "path": exchange.path,
+        "sender": str(exchange.sender),
+        "recipient": str(exchange.recipient),
+        "request_id": exchange.request_id,
+        "correlation_id": exchange.correlation_id,
+        "forwarded_id": exchange.forwarded_id,
+        "attempts": exchange.attempts,
+        "http_status": exchange.http_status,
+        "status_code": exchange.status_code,
+        "ms": round(exchange.ms, 3),
+        "hub_ms": round(exchange.hub_ms, 3),
+        "outcome": exchange.outcome,
+    }

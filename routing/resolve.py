@@ -49,6 +49,11 @@ def recipient(directory: Directory, module: str, interface: InterfaceRole, sende
     Raises UnknownReceiver (4001: unknown, ambiguous or no agreement), NotConnected (4003: suspended, or not yet
     registered) and HubError (4000: known, but without this endpoint).
     """
+    key = (module, interface, sender, to)
+    return directory.route(key) or directory.keep_route(key, _recipient(directory, module, interface, sender, to))
+
+
+def _recipient(directory: Directory, module: str, interface: InterfaceRole, sender: PartyId, to: PartyId) -> Hosted:
     known = directory.hosted(to)
     if not known or not directory.agreements.allows(sender, to, module):
         raise UnknownReceiver(

@@ -33,15 +33,14 @@ class Authenticator:
         if not header:
             raise Unauthorized(f"the Authorization header lacks: {_SEND}")
         known = self._digests.get(header)
-        found = await self._find(*known) if known is not None else None
-        if found is None:
-            found = await self._search(header)
-        platform, issued, _ = found
+        found = await self._registry.lookup(known[0]) if known is not None else None
+        caller = Caller(*found, known[1]) if known is not None and found is not None else await self._search(header)
+        platform, issued, _ = caller
         if platform.status is Status.SUSPENDED:
             raise Unauthorized("this platform is suspended on the hub; ask its operator")
         if not issued.used and issued.kind is Kind.ACCESS:
             self._onboarding.first_use(platform, issued)
-        return found
+        return caller
 
     async def _search(self, header: str) -> Caller:
         self._digests.pop(header, None)
@@ -50,17 +49,13 @@ class Authenticator:
             raise Unauthorized(f"the Authorization header is not `Token` and a credential: {_SEND}")
         for candidate in meant:
             key = digest(candidate.credential)
-            found = await self._find(key, candidate.form)
+            found = await self._registry.lookup(key)
             if found is not None:
                 if len(self._digests) >= self._size:
                     del self._digests[next(iter(self._digests))]
                 self._digests[header] = (key, candidate.form)
-                return found
+                return Caller(*found, candidate.form)
         raise Unauthorized(f"the credential is not one that this hub knows, or it has ended: {_SEND}")
-
-    async def _find(self, key: bytes, form: Form) -> Caller | None:
-        found = await self._registry.lookup(key)
-        return None if found is None else Caller(found[0], found[1], form)
 
 
 def check_invitation(caller: Caller, interface: object | None) -> None:

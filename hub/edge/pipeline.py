@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import structlog
 
 from connectors import headers
 from connectors.catalogue import Row
 from connectors.errors import OcpiError
-from connectors.judgement import Judgement
 from connectors.v2_2_1.catalogue import CATALOGUE
 from connectors.v2_2_1.judge import judge
 from hub.edge import reading
@@ -27,9 +24,6 @@ from routing.clock import Clock
 from routing.resolve import check_owner, sender
 
 log = structlog.get_logger(__name__)
-
-NOTHING: Final = Judgement()
-"""The judgement of a call that has no body."""
 
 
 class Pipeline:
@@ -88,11 +82,15 @@ class Pipeline:
         if way is Way.CALLBACK:
             found = await self._rewriting.resolve(call, row, caller, directory)
             call.sender = sender(caller.platform, row, routing.sender or found.sender)
-            await self._read_body(call, row)
+            if row.model:
+                await self._read_body(call, row)
             return await self._relay.callback(call, row, found)
         call.sender = sender(caller.platform, row, routing.sender)
-        self._check_owner(call, caller)
-        await self._read_body(call, row)
+        owner = reading.owner_in_url(call)
+        if owner is not None:
+            check_owner(caller.platform, owner, "the URL")
+        if row.model:
+            await self._read_body(call, row)
         if way is Way.RELAY:
             return await self._relay.relay(call, row, directory)
         if way is Way.DIRECTED:
@@ -106,19 +104,9 @@ class Pipeline:
             call.body = await call.read(self._max_body)
         return await self._own.answer(call, caller)
 
-    @staticmethod
-    def _check_owner(call: Call, caller: Caller) -> None:
-        """The owner in the URL is the caller's to speak for (promise 8); that of a body is checked where it routes."""
-        owner = reading.owner_in_url(call)
-        if owner is not None:
-            check_owner(caller.platform, owner, "the URL")
-
     async def _read_body(self, call: Call, row: Row) -> None:
-        if not row.model:
-            call.judgement = NOTHING
-            return
         call.body = await call.read(self._max_body)
-        judgement = judge(row, call.params, reading.query_value(call.query, "type"), call.body)
+        judgement = judge(row, dict(call.params), reading.query_value(call.query, "type"), call.body)
         call.judgement = judgement
         if judgement.findings:
             fatal = sum(finding.fatal for finding in judgement.findings)

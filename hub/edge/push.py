@@ -143,8 +143,8 @@ class Push:
 
 
 def _known(call: Call) -> tuple[Caller, Party, Judgement]:
-    if call.caller is None or call.sender is None or call.judgement is None:
-        raise AssertionError("a push is judged and its sender known before it is routed")
+    if call.caller is None or call.sender is None:
+        raise AssertionError("caller and sender are known before a push is routed")
     return call.caller, call.sender, call.judgement
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from uuid_utils import uuid7
@@ -10,26 +12,49 @@ from connectors import headers
 from connectors.catalogue import Catalogue, Row
 from connectors.errors import InvalidParameters
 from connectors.v2_2_1.urls import split
-from connectors.values import PartyId
+from connectors.values import InterfaceRole, PartyId
 from hub.edge.values import Call, Pairs
+
+_SHORT: Final = 256
+"""Targets of up to so many characters are remembered; longer ones are rare, and would make the memory large."""
 
 
 def read_ids(call: Call) -> None:
     """X-Request-ID and X-Correlation-ID (4.1.4), made up where they lack. Raises InvalidParameters (2001)."""
-    call.request_id = call.correlation_id = str(uuid7())
-    given = headers.read_ids(call.headers)
-    if given.request_id is not None:
-        call.request_id = given.request_id
+    try:
+        given = headers.read_ids(call.headers)
+    except InvalidParameters:
+        call.request_id, call.correlation_id = str(uuid7()), str(uuid7())  # the refusal has ids too
+        raise
+    call.request_id = given.request_id or str(uuid7())
     call.correlation_id = given.correlation_id or str(uuid7())
+
+
+class Address(NamedTuple):
+    """What a target addresses."""
+
+    module: str
+    interface: InterfaceRole | None
+    path: tuple[str, ...]
+    query: str
 
 
 def read_address(call: Call) -> None:
     """Module, interface, path and query of the target. Raises UnknownUrl (404) and InvalidParameters (2001)."""
     target = call.target
+    found = _addressed(target) if len(target) <= _SHORT else _address(target)
+    call.module, call.interface, call.path, call.query = found
+
+
+def _address(target: str) -> Address:
     if not target.startswith("/") and "://" in target:
         target = "/" + target.partition("://")[2].partition("/")[2]  # absolute-form, as sent to proxies
-    raw_path, _, call.query = target.partition("?")
-    call.module, call.interface, call.path = split(raw_path)
+    raw_path, _, query = target.partition("?")
+    return Address(*split(raw_path), query)
+
+
+_addressed = lru_cache(maxsize=8192)(_address)
+"""Lists, statuses and commands come under the same URLs again and again."""
 
 
 def read_row(call: Call, catalogue: Catalogue) -> Row:

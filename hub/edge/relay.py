@@ -19,7 +19,7 @@ from connectors.errors import NotConnected, OcpiError
 from connectors.values import PartyId
 from hub.edge import deadlines
 from hub.edge.ports import Directories, Outbound
-from hub.edge.rewriting import Found, Rewriting
+from hub.edge.rewriting import Found, Rewriting, carries_response_url
 from hub.edge.values import Call, Caller, Pairs, Response
 from hub.settings import Settings
 from routing.clock import Clock
@@ -72,7 +72,9 @@ class Relay:
             raise AssertionError("a relay has a recipient and an interface")
         to = recipient(directory, row.module, row.interface, sender.id, call.to)
         _check_token(call, caller)
-        body, query = await self._rewriting.response_url(call, row, caller, sender.id, to)
+        body, query = call.body, call.query
+        if carries_response_url(row):
+            body, query = await self._rewriting.response_url(call, row, caller, sender.id, to)
         url = target(to.platform, row.module, row.interface, call.path, query)
         return await self._pass(call, row, Forward(to, sender.id, url, body if row.model else None, str(uuid7())))
 
@@ -83,27 +85,25 @@ class Relay:
         body = call.body if result else None
         return await self._pass(call, row, Forward(found.to, sender.id, found.url, body, str(uuid7()), patient=result))
 
-    async def _pass(self, call: Call, row: Row, forward: Forward) -> Response:
-        answered = await self._forward(call, row, forward)
-        passed = _passed(answered)
-        if row.listing:
-            caller, sender = _known(call)
-            passed += await self._rewriting.paging(row, caller, sender.id, forward.to, forward.url, answered.headers)
-        return Response(answered.http_status, answered.status_code, answered.body, passed)
-
     # --- on the wire -------------------------------------------------------------------------------------------------
 
-    async def _forward(self, call: Call, row: Row, forward: Forward) -> Answered:
-        outcome, http_status, status_code = "hub failed", 0, 0
+    async def _pass(self, call: Call, row: Row, forward: Forward) -> Response:
+        outcome, http_status, status_code = "the hub failed", 0, 0
         try:
             answered = accept(await self._send(call, row, forward), forward.to)
+            passed = _passed(answered)
+            if row.listing:
+                caller, sender = _known(call)
+                passed += await self._rewriting.paging(
+                    row, caller, sender.id, forward.to, forward.url, answered.headers
+                )
         except OcpiError as error:
             outcome, status_code = error.message, error.status_code
             raise
         else:
             outcome, http_status, status_code = "answered", answered.http_status, answered.status_code
             call.answered_by = forward.to.party.id
-            return answered
+            return Response(http_status, status_code, answered.body, passed)
         finally:
             whole = (self._clock.monotonic() - call.started) * 1000
             self._exchanges.note(
@@ -117,17 +117,16 @@ class Relay:
     async def _send(self, call: Call, row: Row, forward: Forward) -> Answer:
         until = call.started + self._seconds(row)
         sent = self._headers(call, forward)
-        began = self._clock.monotonic()
+        now = began = self._clock.monotonic()
         try:
             while True:
                 forward.attempts += 1
                 try:
-                    return await self._client.send(
-                        row.method, forward.url, sent, forward.body, within=until - self._clock.monotonic()
-                    )
+                    return await self._client.send(row.method, forward.url, sent, forward.body, within=until - now)
                 except NotConnected as error:
                     if not await self._once_more(forward, error, until):
                         raise
+                now = self._clock.monotonic()
         finally:
             call.waited += self._clock.monotonic() - began
 
@@ -163,7 +162,7 @@ def _known(call: Call) -> tuple[Caller, Party]:
 
 def _check_token(call: Call, caller: Caller) -> None:
     """A Token inside a command is one of the sending platform's (StartSession and ReserveNow, 13.3)."""
-    if call.judgement is not None and call.judgement.token is not None:
+    if call.judgement.token is not None:
         check_owner(caller.platform, call.judgement.token, "$.token")
 
 

@@ -30,6 +30,8 @@ from routing.directory import Directory, Hosted
 PAGE: Final[Kind] = "page"
 """The query parameter of a hub-made next page; OCPI has none of this name."""
 
+_ASYNCHRONOUS: Final = frozenset((Module.COMMANDS, Module.CHARGINGPROFILES))
+
 RESPONSE_URL: Final = "response_url"
 
 _HOUR_MS: Final = 3_600_000
@@ -66,17 +68,13 @@ class Rewriting:
         A call without one goes on as it is: its recipient decides. Raises InvalidParameters (2001) for one whose origin
         is not known of the caller, and EngineAway.
         """
-        if row.interface is not InterfaceRole.RECEIVER:
-            return call.body, call.query
         kind: Kind
         if row.module == Module.COMMANDS:
             kind, segments = "command", (call.params["command"],)
-        elif row.module == Module.CHARGINGPROFILES:
-            kind, segments = "profile", ("result",)
         else:
-            return call.body, call.query
+            kind, segments = "profile", ("result",)
         in_query = not row.model
-        given = query_value(call.query, RESPONSE_URL) if in_query else _in_body(call)
+        given = query_value(call.query, RESPONSE_URL) if in_query else call.judgement.response_url
         if given is None:
             return call.body, call.query
         _check(given, caller)
@@ -141,6 +139,11 @@ class Rewriting:
         raise UnknownUrl(f"{rewrite.to}, who is behind this URL, is no longer registered")
 
 
+def carries_response_url(row: Row) -> bool:
+    """Whether calls of this row may name a response_url."""
+    return row.interface is InterfaceRole.RECEIVER and row.module in _ASYNCHRONOUS
+
+
 def is_page(call: Call, row: Row) -> bool:
     """Whether a list is asked for by a next page that the hub made."""
     return row.listing and PAGE in call.query and query_value(call.query, PAGE) is not None
@@ -176,10 +179,6 @@ def lives_until(body: bytes, now: int) -> int:
         except (ValueError, TypeError, KeyError, OverflowError):
             return until  # it is a finding already, and its recipient judges it
     return min(until, now + _YEAR_MS)
-
-
-def _in_body(call: Call) -> str | None:
-    return None if call.judgement is None else call.judgement.response_url
 
 
 def _check(url: str, caller: Caller) -> None:

@@ -38,8 +38,6 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 class Requested(Call):
     """A call that came as an aiohttp request."""
 
-    __slots__ = ("request",)
-
     def __init__(self, request: web.BaseRequest, clock: Clock) -> None:
         super().__init__(request.method, request.raw_path, request.headers, clock.monotonic(), clock.utc())
         self.request = request
@@ -82,7 +80,8 @@ class Written(web.StreamResponse):
     """A response written in one piece, without the dictionaries that aiohttp's own goes through."""
 
     def __init__(self, response: Response, common: Pairs, *, close: bool = False) -> None:
-        super().__init__(status=response.http_status)
+        # aiohttp's own __init__ is left out: it makes what only its own prepare reads
+        self._status = response.http_status
         self._response = response
         self._common = common
         self._closing = close

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from connectors.authorization import Form
@@ -39,31 +40,24 @@ class Call:
 
     `target` is the path and query as on the request line. `started` is the edge's monotonic clock, in seconds, at the
     request line, `at` UTC ms. `waited` sums the seconds spent on recipients and the log: the rest is the hub's own
-    part. `from_` of the answer is `answered_by`.
+    part. `answered_by` is who the answer is from. Defaults stand in the class, since one is made for every call.
     """
 
-    __slots__ = (
-        "answered_by",
-        "at",
-        "body",
-        "caller",
-        "correlation_id",
-        "headers",
-        "interface",
-        "judgement",
-        "method",
-        "module",
-        "params",
-        "path",
-        "query",
-        "request_id",
-        "row",
-        "sender",
-        "started",
-        "target",
-        "to",
-        "waited",
-    )
+    waited = 0.0
+    request_id = ""
+    correlation_id = ""
+    caller: Caller | None = None
+    module = ""
+    interface: InterfaceRole | None = None
+    path: tuple[str, ...] = ()
+    query = ""
+    row: Row | None = None
+    params: Mapping[str, str] = MappingProxyType({})
+    sender: Party | None = None
+    to: PartyId | None = None
+    answered_by: PartyId | None = None
+    body = b""
+    judgement = Judgement()
 
     def __init__(self, method: str, target: str, headers: Mapping[str, str], started: float, at: int) -> None:
         self.method = method
@@ -71,21 +65,6 @@ class Call:
         self.headers = headers
         self.started = started
         self.at = at
-        self.waited = 0.0
-        self.request_id = ""
-        self.correlation_id = ""
-        self.caller: Caller | None = None
-        self.module = ""
-        self.interface: InterfaceRole | None = None
-        self.path: tuple[str, ...] = ()
-        self.query = ""
-        self.row: Row | None = None
-        self.params: dict[str, str] = {}
-        self.sender: Party | None = None
-        self.to: PartyId | None = None
-        self.answered_by: PartyId | None = None
-        self.body = b""
-        self.judgement: Judgement | None = None
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises TooLarge (413) over `limit` bytes and NotJson (400) when it does not arrive whole."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from connectors.values import PartyId
-from hub.metrics import LaneDepth, Metrics, bounded_http, bounded_ocpi
+from hub.call_metrics import bounded_http, bounded_ocpi
+from hub.metrics import LaneDepth, Metrics
 from routing.directory import Directory, Platform, Status
 
 
@@ -26,6 +27,9 @@ def test_calls_are_counted_by_module_method_route_and_both_statuses() -> None:
     assert samples(metrics, "ocpi_hub_calls_total") == {key: 3.0}
     whole = samples(metrics, "ocpi_hub_call_seconds_sum")
     assert whole == {(("module", "locations"), ("route", "LOC-S2")): pytest.approx(0.06)}
+    buckets = {dict(labels)["le"]: n for labels, n in samples(metrics, "ocpi_hub_call_seconds_bucket").items()}
+    assert (buckets["0.01"], buckets["0.025"], buckets["+Inf"]) == (0.0, 3.0, 3.0)
+    assert list(samples(metrics, "ocpi_hub_call_seconds_count").values()) == [3.0]
     own = samples(metrics, "ocpi_hub_own_seconds_sum")
     assert own == {(("module", "locations"), ("route", "LOC-S2")): pytest.approx(0.0006)}
 
@@ -35,7 +39,7 @@ def test_labels_stay_bounded_whatever_callers_send() -> None:
     for n in range(2000):
         metrics.call(f"module-{n}", f"BREW{n}", "unknown", 100 + n, n, 0.1, 0.1)
     assert len(samples(metrics, "ocpi_hub_calls_total")) < 80
-    assert len(metrics._by_call) == 0
+    assert len(metrics._calls._known) == 0
 
 
 @pytest.mark.parametrize(

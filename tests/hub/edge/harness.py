@@ -35,6 +35,7 @@ from routing.store.memory import MemoryData, MemoryStore
 HUB, CPO, EMSP = PartyId("NL", "HUB"), PartyId("NL", "TNM"), PartyId("DE", "EMS")
 MODULES = ("locations", "tariffs", "tokens", "sessions", "cdrs", "commands", "chargingprofiles")
 PUBLIC = "https://hub.example"
+ENVELOPE = b'{"status_code": 1000}'
 
 
 def platform(id: str, *parties: Party, offers: tuple[str, ...] = MODULES, **more: Any) -> Platform:
