@@ -51,23 +51,23 @@ class Admission:
 
     async def admit(self, owned: dict[TopicPartition, Owned], records: Sequence[Record]) -> None:
         """Records of partitions that are not in `owned` any more are left alone."""
-        batches: dict[TopicPartition, list[tuple[Entry, Event]]] = {}
+        batches: dict[Owned, list[tuple[Entry, Event]]] = {}
         for record in records:
             partition = owned.get(record.tp)
             if partition is not None and record.position >= partition.tracker.read_to:
                 opened = self._open(partition, record)
                 if opened is not None:
-                    batches.setdefault(record.tp, []).append(opened)
+                    batches.setdefault(partition, []).append(opened)
         waiting = {}
-        for tp, batch in batches.items():
+        for partition, batch in batches.items():
             # what needs no state first does not wait for the writing of what does
             if any(event.audience is None for _, event in batch):
-                waiting[tp] = batch
+                waiting[partition] = batch
             else:
-                await self._distribute(owned[tp], batch)
+                await self._distribute(partition, batch)
         await self._write(event for batch in waiting.values() for event in batch)
-        for tp, batch in waiting.items():
-            await self._distribute(owned[tp], batch)
+        for partition, batch in waiting.items():
+            await self._distribute(partition, batch)
 
     def _open(self, owned: Owned, record: Record) -> tuple[Entry, Event] | None:
         now = self._clock.monotonic()
@@ -108,6 +108,8 @@ class Admission:
 
     async def _distribute(self, owned: Owned, batch: Sequence[tuple[Entry, Event]]) -> None:
         for entry, event in batch:
+            if not owned.held:
+                return  # revoked meanwhile: the next owner reads it again
             if entry.sealed:
                 continue  # set aside while its state was written
             try:

@@ -24,9 +24,10 @@ class Replay:
 
 
 class Owned:
-    """`active` while something may be begun; `begun` is the highest directed position begun or answered."""
+    """`held` until it is revoked, `active` while something may be begun; `begun` is the highest directed position
+    begun or answered."""
 
-    __slots__ = ("active", "begun", "in_flight", "replay", "tp", "tracker")
+    __slots__ = ("active", "begun", "held", "in_flight", "replay", "tp", "tracker")
 
     def __init__(self, assignment: Assignment) -> None:
         committed, end = assignment.committed, assignment.end
@@ -40,6 +41,7 @@ class Owned:
         self.replay: Replay | None = Replay(end, begun if clean else None) if start < end else None
         self.begun: Position = begun if clean else Position(end.epoch, end.offset - 1)
         self.active = False
+        self.held = True
         self.in_flight: set[asyncio.Task[None]] = set()
 
     def unclean(self) -> Committed:

@@ -23,7 +23,7 @@ async def conclude(owned: Owned, delivery: Delivery, states: States) -> None:
     for lane in list(delivery.lanes.values()):
         await _conclude_lane(owned.tp, lane, delivery, known)
     owned.replay = None
-    owned.active = True
+    owned.active = owned.held
     delivery.release(owned)
 
 

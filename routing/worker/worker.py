@@ -158,6 +158,8 @@ class Worker:
 
     async def _conclude(self, owned: Owned) -> None:
         await conclude(owned, self.delivery, self.states)
+        self._moved.add(owned.tp)  # what was settled while the window was read could not be committed yet
+        self._to_commit.set()
 
     def _relieve(self) -> None:
         """Too many bodies wait: those of the slowest platform become a mark."""
@@ -299,28 +301,36 @@ class Worker:
         for owned in going:
             owned.active = False
         try:
+            await self._settle(going)
+        finally:
+            # whatever happens to this call, the next owner must not meet a request of ours, nor we what waited here
+            for owned in going:
+                owned.held = False
+                for task in list(owned.in_flight):
+                    task.cancel()
+                self.delivery.drop(owned.tp)
+                self._undelivered -= sum(entry.size for entry in owned.tracker.entries)
+                if self._owned.get(owned.tp) is owned:
+                    del self._owned[owned.tp]
+            self.marks.forget(tps)
+            self.states.forget()
+
+    async def _settle(self, going: Sequence[Owned]) -> None:
+        """End or cut off what was begun, answer what no owner may attempt any more, commit what is settled as clean."""
+        try:
             async with asyncio.timeout(self._settings.settle):
                 async with self._letting_in:  # a batch that was read is let in whole, so that none of it is overtaken
                     pass
                 await self._ended(going)
         except TimeoutError:
-            pass
-        finally:
-            # whatever happens to this call, the next owner must not meet a request of ours
             for owned in going:
                 for task in list(owned.in_flight):
                     task.cancel()
-        await self._ended(going)
+            await self._ended(going)
         self._answer_overtaken(going)
         await self.states.flush()
         await self.outcomes.flush()
         await self._commit({owned.tp: owned.clean() for owned in going if owned.replay is None})
-        for owned in going:
-            self.delivery.drop(owned.tp)
-            del self._owned[owned.tp]
-            self._undelivered -= sum(entry.size for entry in owned.tracker.entries)
-        self.marks.forget(tps)
-        self.states.forget()
 
     @staticmethod
     async def _ended(going: Sequence[Owned]) -> None:
