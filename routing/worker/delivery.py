@@ -71,6 +71,8 @@ class Delivery:
     # --- letting in --------------------------------------------------------------------------------------------------
 
     def own(self, owned: Owned) -> None:
+        """Begin with nothing: what was let in while the partition was being lost is the log's again."""
+        self.drop(owned.tp)
         self._owned[owned.tp] = owned
 
     def broadcast(
