@@ -168,9 +168,12 @@ class Directory:
         self.platforms: dict[str, Platform] = {platform.id: platform for platform in platforms}
         self._by_digest: dict[bytes, tuple[Platform, Issued]] = {}
         self._by_party: dict[PartyId, list[Hosted]] = {}
+        self._invited: set[PartyId] = set()
         for platform in self.platforms.values():
             if platform.removed:
                 continue
+            known = {party.id for party in platform.parties}
+            self._invited.update(party for party, _ in platform.invited if party not in known)
             for issued in platform.issued:
                 self._by_digest[issued.digest] = (platform, issued)
             for party in platform.parties:
@@ -186,6 +189,10 @@ class Directory:
     def hosted(self, party: PartyId) -> tuple[Hosted, ...]:
         """Every role that this party has, with its platform; empty when the hub does not know it."""
         return tuple(self._by_party.get(party, ()))
+
+    def invited(self, party: PartyId) -> bool:
+        """Whether an invitation names this party, which never registered with it."""
+        return party in self._invited
 
     def everyone(self) -> Iterable[Hosted]:
         """Every party known, in a stable order."""

@@ -55,7 +55,10 @@ def recipient(directory: Directory, module: str, interface: InterfaceRole, sende
 
 def _recipient(directory: Directory, module: str, interface: InterfaceRole, sender: PartyId, to: PartyId) -> Hosted:
     known = directory.hosted(to)
-    if not known or not directory.agreements.allows(sender, to, module):
+    allowed = directory.agreements.allows(sender, to, module)
+    if allowed and not known and directory.invited(to):
+        raise NotConnected(f"{to} was invited to this hub and has not registered yet; nothing was sent to it")
+    if not known or not allowed:
         raise UnknownReceiver(
             f"{to} is not a party that {sender} can reach through this hub: "
             "mend OCPI-to-country-code and OCPI-to-party-id"

@@ -92,6 +92,17 @@ def test_a_party_that_is_away_is_4003_and_told_that_nothing_was_sent(away: Platf
         recipient(directory(away), "locations", R, CPO, EMS)
 
 
+def test_a_party_that_is_invited_and_has_not_registered_is_4003() -> None:
+    invited = Platform("b", invited=((EMS, Role.EMSP),))
+    with pytest.raises(NotConnected, match="not registered"):
+        recipient(directory(invited), "locations", R, CPO, EMS)
+    with pytest.raises(UnknownReceiver):
+        recipient(directory(invited, agreements=Nobody()), "locations", R, CPO, EMS)
+    left = Platform("b", invited=((EMS, Role.EMSP),), parties=(party("DE-EMS", Role.EMSP, removed=True),))
+    with pytest.raises(UnknownReceiver):
+        recipient(directory(left), "locations", R, CPO, EMS)
+
+
 def test_a_removed_party_and_a_removed_platform_are_unknown() -> None:
     for gone in (
         platform("b", party("DE-EMS", Role.EMSP, removed=True)),
