@@ -28,8 +28,7 @@ class TopicPartition(NamedTuple):
     partition: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record as read. `append_time` is the log's own clock, UTC ms."""
 
     topic: str
@@ -45,8 +44,9 @@ class Record:
         return TopicPartition(self.topic, self.partition)
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
+    """Where a record came to stand, and when by the log's own clock (UTC ms)."""
+
     tp: TopicPartition
     position: Position
     append_time: int

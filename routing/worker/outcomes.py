@@ -12,6 +12,7 @@ from routing.worker.tracker import Entry
 
 TOPIC = "ocpi.outcomes"
 _AGAIN_AFTER = 0.2
+_GATHER = 0.02  # nobody waits for an outcome record, and many in one commit of the log cost less
 TYPE = b"org.ocpi-hub.outcome.v1"
 
 
@@ -33,6 +34,7 @@ class Outcomes:
     async def run(self) -> None:
         while True:
             await self._wake.wait()
+            await asyncio.sleep(_GATHER)
             self._wake.clear()
             await self.flush()
 
