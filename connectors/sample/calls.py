@@ -14,6 +14,7 @@ import orjson
 from connectors.sample import wire
 from connectors.sample.client import SampleAnswer, SampleClient
 from connectors.sample.connection import Connection, Peer
+from connectors.sample.facts import facts
 from connectors.sample.inbound import RECEIVER, SENDER
 from connectors.sample.record import Call
 from connectors.values import InterfaceRole, PartyId, Role
@@ -187,6 +188,7 @@ class Calls:
                         http_status=answer.http_status if answer else None,
                         ocpi_status=answer.status_code if answer else None,
                         ms=round((time.perf_counter() - began) * 1000, 2),
+                        facts=facts(name[0], method, url, body, answer.data if answer else None),
                     )
                 )
 

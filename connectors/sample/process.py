@@ -45,13 +45,15 @@ async def run_cpo(
     seed: int = SEED,
     raw: bool = False,
     leave: bool = True,
+    on_enter: bool = False,
 ) -> None:
     """Run the sample CPO until SIGTERM or SIGINT; returns when all is ended cleanly. Raises SampleFailed.
 
     Registers at `versions_url` with `credential` (OCPI's TOKEN_A); without them it waits to be connected and says
     how. `pace` is events a second. `faults` names what `--fault` was given, the first of them in force from the end
     of the registration. `on_call` hears of each call made or served, by default it is a line of JSON on standard
-    output; `on_notice` gets sentences, by default on standard error. `leave` unregisters at the end.
+    output; `on_notice` gets sentences, by default on standard error. `leave` unregisters at the end. With `on_enter`
+    the party registers at once, but lives only from a line on standard input on.
     """
     platform = sample_cpo(party, seed=seed, port=port, raw=raw, keep=_KEPT, control=True, on_call=on_call or print_call)
     await _run(
@@ -63,6 +65,7 @@ async def run_cpo(
         notice=on_notice or print_notice,
         seed=seed,
         leave=leave,
+        on_enter=on_enter,
     )
 
 
@@ -79,6 +82,7 @@ async def run_emsp(
     seed: int = SEED,
     raw: bool = False,
     leave: bool = True,
+    on_enter: bool = False,
 ) -> None:
     """Run the sample eMSP until SIGTERM or SIGINT; everything as in run_cpo. Raises SampleFailed."""
     platform = sample_emsp(
@@ -93,6 +97,7 @@ async def run_emsp(
         notice=on_notice or print_notice,
         seed=seed,
         leave=leave,
+        on_enter=on_enter,
     )
 
 
@@ -125,6 +130,7 @@ async def _run(
     notice: Callable[[str], None],
     seed: int,
     leave: bool,
+    on_enter: bool,
 ) -> None:
     with _stopped() as stop:
         try:
@@ -141,6 +147,7 @@ async def _run(
                     faults=faults,
                     notice=notice,
                     seed=seed,
+                    on_enter=on_enter,
                 )
             )
             stopping = asyncio.create_task(stop.wait())
@@ -166,6 +173,7 @@ async def _party(
     faults: list[Fault],
     notice: Callable[[str], None],
     seed: int,
+    on_enter: bool,
 ) -> None:
     names = ", ".join(str(party.id) for party in platform.parties)
     if versions_url:
@@ -178,10 +186,25 @@ async def _party(
         peer = await platform.connection.met()
         await asyncio.sleep(_SETTLE_S)
     notice(f"{names} is connected with {peer.hub or peer.versions_url}, at {platform.origin}")
+    if on_enter:
+        await _entered()
     with _switching(platform, faults, notice):
         if faults:
             await platform.switch(faults[0])
         await live(platform, events_per_second=pace, seed=seed)
+
+
+async def _entered() -> None:
+    """Wait for something on standard input, or for its end; not at all where it cannot be waited for (a file)."""
+    loop, entered = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(sys.stdin.fileno(), entered.set)
+    except (OSError, ValueError):
+        return
+    try:
+        await entered.wait()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
 
 
 @contextlib.contextmanager

@@ -53,7 +53,7 @@ class Received:
 class Call:
     """One call in one line, made (`out`) or served (`in`): who, what, and how it ended; `ms` is milliseconds.
 
-    A status of None means that there was no answer.
+    A status of None means that there was no answer. `facts` say what it is about (see connectors.sample.facts).
     """
 
     direction: str
@@ -66,11 +66,21 @@ class Call:
     http_status: int | None
     ocpi_status: int | None
     ms: float
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     def line(self) -> str:
         """The call as a line of JSON, its sender under the name `from`."""
         content = asdict(self)
         return orjson.dumps({"direction": content.pop("direction"), "from": content.pop("sender"), **content}).decode()
+
+    @classmethod
+    def read(cls, line: str | bytes) -> Call | None:
+        """The call of such a line; None where it is none."""
+        try:
+            content = orjson.loads(line)
+            return cls(sender=content.pop("from"), **content)
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+            return None
 
 
 class Recorder:

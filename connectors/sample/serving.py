@@ -15,6 +15,7 @@ from connectors.sample import wire
 from connectors.sample.copies import Copies
 from connectors.sample.cpo import Cpo
 from connectors.sample.emsp import Emsp
+from connectors.sample.facts import facts
 from connectors.sample.faults import MOVED, Fault, play
 from connectors.sample.inbound import Endpoints, Inbound
 from connectors.sample.record import Call, Received
@@ -198,4 +199,7 @@ def _call(received: Received, reply: Reply | None) -> Call:
         http_status=received.http_status,
         ocpi_status=reply.code if reply else None,
         ms=round((ended - received.at) * 1000, 2),
+        facts=facts(
+            received.module or "", received.method, received.path, received.json, reply.data if reply else None
+        ),
     )

@@ -38,6 +38,7 @@ Faults = Annotated[
 Party = Annotated[str | None, typer.Option(help="The party, COUNTRY-PARTY.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Write the Authorization header without Base64.")]
 Stay = Annotated[bool, typer.Option("--stay", help="Do not unregister at the end.")]
+OnEnter = Annotated[bool, typer.Option("--on-enter", help="Register at once, and live only from Enter on.")]
 Json = Annotated[bool, typer.Option("--json", help="A line of JSON a call.")]
 
 Run = Callable[..., Coroutine[Any, Any, None]]
@@ -54,10 +55,12 @@ def cpo(
     party: Party = None,
     raw: Raw = False,
     stay: Stay = False,
+    on_enter: OnEnter = False,
     json: Json = False,
 ) -> None:
     """The sample charge point operator: locations with live status, tariffs, sessions, CDRs."""
-    _run(run_cpo, versions_url, token, fault, party, json=json, port=port, pace=pace, raw=raw, leave=not stay)
+    options = {"port": port, "pace": pace, "raw": raw, "leave": not stay, "on_enter": on_enter}
+    _run(run_cpo, versions_url, token, fault, party, json=json, **options)
 
 
 @app.command()
@@ -71,10 +74,12 @@ def emsp(
     party: Party = None,
     raw: Raw = False,
     stay: Stay = False,
+    on_enter: OnEnter = False,
     json: Json = False,
 ) -> None:
     """The sample e-mobility provider: tokens, real-time authorisation, commands."""
-    _run(run_emsp, versions_url, token, fault, party, json=json, port=port, pace=pace, raw=raw, leave=not stay)
+    options = {"port": port, "pace": pace, "raw": raw, "leave": not stay, "on_enter": on_enter}
+    _run(run_emsp, versions_url, token, fault, party, json=json, **options)
 
 
 @app.command("fault")
