@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.values import PartyId
+from connectors.values import PartyId, Role
 from routing.directory import Party, Platform, Status
 from routing.store.port import Mark
 
@@ -33,21 +33,30 @@ def hosted(platform: Platform) -> Iterator[tuple[Party, bool]]:
 
 
 def rows(platforms: Iterable[Platform], wanted: str = "") -> list[Json]:
-    """A row for each party and role, sorted; `wanted` is part of its party, role, name or status, or its platform."""
-    found = []
-    for platform in platforms:
-        for party, registered in hosted(platform):
-            row = {
-                "party": str(party.id),
-                "country_code": party.id.country_code,
-                "party_id": party.id.party_id,
-                **_role(platform, party, registered),
-                "platform": platform.id,
-                "version": platform.version,
-            }
-            text = " ".join(str(row[key]) for key in ("party", "role", "name", "status"))
-            if wanted.lower() in text.lower() or wanted == platform.id:
-                found.append(row)
+    """A row for each party and role, sorted; `wanted` is part of its party, role, name or status, or its platform.
+
+    One that was removed is listed while it has not come back through another platform, and once.
+    """
+    known = [(platform, party, registered) for platform in platforms for party, registered in hosted(platform)]
+    known.sort(key=lambda one: (one[0].removed or one[1].removed, -one[0].updated))
+    found: list[Json] = []
+    seen: set[tuple[PartyId, Role]] = set()
+    for platform, party, registered in known:
+        gone = platform.removed or party.removed
+        if gone and (party.id, party.role) in seen and wanted != platform.id:
+            continue
+        seen.add((party.id, party.role))
+        row = {
+            "party": str(party.id),
+            "country_code": party.id.country_code,
+            "party_id": party.id.party_id,
+            **_role(platform, party, registered),
+            "platform": platform.id,
+            "version": platform.version,
+        }
+        text = " ".join(str(row[key]) for key in ("party", "role", "name", "status"))
+        if wanted.lower() in text.lower() or wanted == platform.id:
+            found.append(row)
     return sorted(found, key=lambda row: (row["party"], row["role"], row["removed"], row["platform"]))
 
 
