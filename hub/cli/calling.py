@@ -8,6 +8,9 @@ import ssl
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from pydantic import SecretStr
+
+from hub.demo.folder import demo_folder
 from hub.operator.key import find_key, key_file
 from hub.settings import Settings
 
@@ -44,7 +47,22 @@ class OperatorApi:
                 return found
 
     def _call(self, method: str, path: str, body: Any) -> Any:
-        key = find_key(self._settings)
+        keys = self._keys()
+        status, text = self._request(method, path, body, keys[0] if keys else None)
+        for key in keys[1:]:
+            if status == 401:
+                status, text = self._request(method, path, body, key)
+        return self._read(status, text, known=bool(keys))
+
+    def _keys(self) -> list[SecretStr]:
+        """The key of these settings; where they name neither key nor folder, that of a demo on this port as well."""
+        settings, found = self._settings, [find_key(self._settings)]
+        if settings.operator_key is None and "data" not in settings.model_fields_set:
+            demo = settings.model_copy(update={"data": demo_folder(settings.operator_port)})
+            found.insert(0, find_key(demo))
+        return [key for key in found if key is not None]
+
+    def _request(self, method: str, path: str, body: Any, key: SecretStr | None) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"}
         if key is not None:
             headers["Authorization"] = f"Bearer {key.get_secret_value()}"
@@ -61,7 +79,7 @@ class OperatorApi:
             content = None if body is None else json.dumps(body).encode()
             connection.request(method, parts.path.rstrip("/") + path, content, headers)
             response = connection.getresponse()
-            status, text = response.status, response.read()
+            return response.status, response.read()
         except ConnectionRefusedError:
             raise CallFailed(
                 f"no hub is running at {self._base}: start it with `ocpi-hub serve`, "
@@ -72,7 +90,6 @@ class OperatorApi:
             raise CallFailed(f"the hub at {self._base} cannot be reached: {reason}; see HUB_OPERATOR_URL") from None
         finally:
             connection.close()
-        return self._read(status, text, known=key is not None)
 
     def _read(self, status: int, text: bytes, *, known: bool) -> Any:
         if status == 401:

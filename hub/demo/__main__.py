@@ -1,0 +1,34 @@
+"""`python -m hub.demo`: what `make run` runs."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from hub.demo.demo import Demo
+from hub.demo.environment import PortTaken, check_ports, prepare
+
+
+def main() -> int:
+    """The exit code: 0 after Ctrl-C or SIGTERM, 1 when something kept it from running, 2 for wrong settings."""
+    parser = argparse.ArgumentParser(
+        prog="make run", description="The hub and two sample parties on this machine, live. Ctrl-C ends everything."
+    )
+    parser.add_argument("--pace", type=float, default=2.0, help="events a second of the sample parties (2)")
+    pace: float = parser.parse_args().pace
+    settings = prepare()
+    try:
+        check_ports(settings, command="make run")
+    except PortTaken as taken:
+        print(taken, file=sys.stderr)
+        return 1
+
+    async def run() -> int:
+        return await Demo(settings, pace=pace).run()
+
+    return asyncio.run(run())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
