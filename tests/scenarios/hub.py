@@ -86,6 +86,10 @@ class RunningHub:
         self.process.wait()
         raise HubFailed(f"the hub did not get ready:\n{self.output()[-2000:]}")
 
+    async def start_again(self) -> None:
+        """Start without holding up this loop, so that the parties on it see their old connections end."""
+        await asyncio.to_thread(self.start)
+
     def begin(self) -> None:
         """Start the process and do not wait."""
         with self.printed.open("ab") as out:

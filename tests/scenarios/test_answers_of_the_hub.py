@@ -13,7 +13,7 @@ from connectors.sample import SamplePlatform
 from connectors.sample.client import SampleAnswer
 from connectors.values import Role
 from tests.scenarios import bodies
-from tests.scenarios.parties import HUB, RECEIVER, SENDER, Parties, check, eventually, got, party_of
+from tests.scenarios.parties import HUB, RECEIVER, SENDER, Parties, check, got, party_of
 from tests.scenarios.raw import exchange, request
 
 LIMIT = 65_536  # of the hub with short deadlines
