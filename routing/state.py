@@ -38,9 +38,9 @@ class Part:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ObjectState:
-    """The newest state of one object for one audience.
+    """The newest state of one object for one audience. A value; not frozen, because one is made for every broadcast.
 
     `body` is the whole object where its base is known: a PUT as received, or (`composed`) that with parts laid over
     it; `base` is the position of that PUT. Without one it is None and `parts` holds what is known, oldest first.

@@ -49,8 +49,8 @@ class Admission:
         self._closed = closed
         self._admitted = admitted
 
-    async def admit(self, owned: dict[TopicPartition, Owned], records: Sequence[Record]) -> None:
-        """Records of partitions that are not in `owned` any more are left alone."""
+    async def admit(self, owned: dict[TopicPartition, Owned], records: Sequence[Record]) -> bool:
+        """Records of partitions that are not in `owned` any more are left alone. Whether there were broadcasts."""
         batches: dict[Owned, list[tuple[Entry, Event]]] = {}
         for record in records:
             partition = owned.get(record.tp)
@@ -68,18 +68,19 @@ class Admission:
         await self._write(event for batch in waiting.values() for event in batch)
         for partition, batch in waiting.items():
             await self._distribute(partition, batch)
+        return bool(waiting)
 
     def _open(self, owned: Owned, record: Record) -> tuple[Entry, Event] | None:
         now = self._clock.monotonic()
         try:
             event = decode(record.headers, record.value)
         except Poison as error:
-            entry = Entry(record.tp, record.position, None, now)
+            entry = Entry(record, None, now)
             owned.tracker.add(entry)
             self._observer.trouble(f"set aside {record.topic}/{record.partition} at {record.position.offset}: {error}")
             self._ended(entry, Outcome.POISON, str(error))
             return None
-        entry = Entry(record.tp, record.position, event, now)
+        entry = Entry(record, event, now)
         owned.tracker.add(entry)
         self._admitted(entry)
         if record.append_time > event.expires:

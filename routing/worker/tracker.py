@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from connectors.values import PartyId
 from routing.event import Event
-from routing.log.port import Position, TopicPartition
+from routing.log.port import Position, Record
 from routing.policy import Outcome
 
 Result = tuple[PartyId | None, Outcome, str, int]
@@ -23,12 +23,12 @@ class Entry:
 
     __slots__ = ("identity", "key", "module", "open", "position", "results", "sealed", "settled", "since", "size", "tp")
 
-    def __init__(self, tp: TopicPartition, position: Position, event: Event | None, since: float) -> None:
-        self.tp = tp
-        self.position = position
+    def __init__(self, record: Record, event: Event | None, since: float) -> None:
+        self.tp = record.tp
+        self.position = record.position
         self.since = since
-        self.size = len(event.payload) if event is not None else 0
-        self.key = event.key if event is not None else b""
+        self.size = len(record.value) if event is not None else 0
+        self.key = record.key
         self.module = event.module if event is not None else ""
         self.identity = (event.id, event.correlation_id, event.request_id) if event is not None else ("", "", "")
         self.open: dict[PartyId, str] = {}

@@ -31,6 +31,7 @@ _READ_WAIT = 1.0
 _COMMIT_EVERY = 0.1
 _SWEEP_EVERY = 1.0
 _AGAIN_AFTER = 0.5
+_GATHER = 0.01
 _FORWARD_EVERY = 10
 _LOOK_EVERY = 0.25
 
@@ -61,6 +62,7 @@ class Worker:
         self._undelivered = 0
         self._to_commit = asyncio.Event()
         self._moved: set[TopicPartition] = set()
+        self._replaying: set[TopicPartition] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self.failure: str | None = None
@@ -144,17 +146,27 @@ class Worker:
                 await asyncio.sleep(_AGAIN_AFTER)
                 continue
             async with self._letting_in:
-                await self._take(records)
+                busy = await self._take(records)
+            if busy and len(records) < _READ_RECORDS // 2:
+                # broadcasts have no caller waiting: a moment more of them in one write of their states costs less
+                await asyncio.sleep(_GATHER)
 
-    async def _take(self, records: Sequence[Record]) -> None:
-        await self.admission.admit(self._owned, records)
-        for owned in list(self._owned.values()):
-            position = self._consumer.position(owned.tp)
-            if owned.replay is not None and position is not None and position >= owned.replay.end:
-                await self._conclude(owned)
+    async def _take(self, records: Sequence[Record]) -> bool:
+        """Let them in; whether there were broadcasts among them."""
+        broadcasts = await self.admission.admit(self._owned, records)
+        if self._replaying:
+            await self._conclude_those_read()
         while self._undelivered > self._settings.undelivered_bytes:
             self._relieve()
             await asyncio.sleep(_COMMIT_EVERY)  # marks are being made durable, or what is left is in flight
+        return broadcasts
+
+    async def _conclude_those_read(self) -> None:
+        for owned in [self._owned[tp] for tp in self._replaying if tp in self._owned]:
+            position = self._consumer.position(owned.tp)
+            if owned.replay is not None and position is not None and position >= owned.replay.end:
+                await self._conclude(owned)
+        self._replaying = {tp for tp in self._replaying if tp in self._owned and self._owned[tp].replay is not None}
 
     async def _conclude(self, owned: Owned) -> None:
         await conclude(owned, self.delivery, self.states)
@@ -278,6 +290,8 @@ class Worker:
             self._owned[owned.tp] = owned
             self.delivery.own(owned)
             owned.active = owned.replay is None
+            if owned.replay is not None:
+                self._replaying.add(owned.tp)
 
     async def _recommit(self, gained: Sequence[Owned]) -> Sequence[Owned]:
         """Unclean from here on: whoever comes after a kill must not trust the former owner's clean mark.
