@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import signal
 import sys
-
-from hub.demo.demo import Demo
-from hub.demo.environment import PortTaken, check_ports, prepare
 
 
 def main() -> int:
@@ -17,6 +16,13 @@ def main() -> int:
     )
     parser.add_argument("--pace", type=float, default=2.0, help="events a second of the sample parties (2)")
     pace: float = parser.parse_args().pace
+    # Until the demo takes the signals over, there is nothing to end but this process.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(0))
+
+    from hub.demo.demo import Demo  # noqa: PLC0415 - takes a while, in which Ctrl-C is no stack trace
+    from hub.demo.environment import PortTaken, check_ports, prepare  # noqa: PLC0415
+
     settings = prepare()
     try:
         check_ports(settings, command="make run")

@@ -34,6 +34,8 @@ class Seen:
         facts = self.call.facts
         name = facts.get("id") or facts.get("evse") or facts.get("session", "")[:8]
         extra = f"{facts['kwh']} kWh" if "kwh" in facts else ""
+        if "cost" in facts:
+            extra += f", {facts['cost']} {facts.get('currency', '')}".rstrip()
         words = (facts.get("what", ""), facts.get("result", ""), name, extra)
         return " ".join(word for word in words if word)
 

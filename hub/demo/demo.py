@@ -26,6 +26,7 @@ from hub.settings import Settings
 _START_S = 60.0
 _LEAVE_S = 8.0
 _SPARE_S = 5.0
+_AGAIN_S = 1.0  # a signal that comes again so much later wants an end at once
 
 T = TypeVar("T")
 
@@ -43,6 +44,7 @@ class Demo:
         self._over = asyncio.Event()
         self._ended: Process | None = None
         self._ending = False
+        self._asked = 0.0
         self._lines = Lines(self._over.set)
         self._console = Console()
         self._board = Board(str(settings.party))
@@ -135,7 +137,9 @@ class Demo:
             self._over.set()
 
     def _stop(self) -> None:
-        if self._over.is_set():  # asked for again
+        present = time.monotonic()
+        self._asked = self._asked or present
+        if present - self._asked > _AGAIN_S:
             for process in (*self._parties.values(), self._hub):
                 process.kill()
             os._exit(130)

@@ -39,24 +39,25 @@ def _screen(board: Board, steps: Sequence[Step], height: int) -> RenderableType:
     below, foot = (12, len(steps) + 2) if tall else (7, 4)
     layout = Layout()
     layout.split_column(
-        Layout(_head(board), size=1),
+        Layout(_head(board), size=2),
         Layout(name="calls"),
         Layout(name="below", size=below),
-        Layout(_foot(board, steps if tall else steps[:2]), size=foot),
+        Layout(_foot(steps if tall else steps[:2]), size=foot),
     )
-    layout["calls"].update(_calls(board, height - 1 - below - foot))
+    layout["calls"].update(_calls(board, height - 2 - below - foot))
     layout["below"].split_row(Layout(_modules(board), size=40), Layout(_stories(board, below - 2)))
     return layout
 
 
-def _head(board: Board) -> Text:
+def _head(board: Board) -> RenderableType:
     text = Text(" OCPI hub ", style="reverse")
     text.append(
         f"  {board.calls} calls into the hub, {board.stories.finished} cars charged and billed", style="default"
     )
     text.append("   Ctrl-C ends everything", style="dim")
     text.no_wrap = True
-    return text
+    warning = f" {board.warnings[-1]}" if board.warnings else ""
+    return Group(text, Text(warning, style="yellow", no_wrap=True, overflow="ellipsis"))
 
 
 def _calls(board: Board, height: int) -> RenderableType:
@@ -88,7 +89,7 @@ def _well(seen: Seen) -> bool:
 def _modules(board: Board) -> RenderableType:
     table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("module", no_wrap=True)
-    for name in (">hub", "hub>", "failed", "mean ms"):
+    for name in (">hub", "hub>", "failed", "ms"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, count in sorted(board.modules.items(), key=lambda item: -item[1].into - item[1].made):
         failed = Text(str(count.failed), style=_FAILED if count.failed else "dim")
@@ -106,10 +107,7 @@ def _stories(board: Board, height: int) -> RenderableType:
     return Panel(Group(*(lines or [empty])), title="cars that charge", title_align="left", border_style="dim")
 
 
-def _foot(board: Board, steps: Sequence[Step]) -> RenderableType:
-    if board.warnings:
-        lines = [Text(line, style="yellow", no_wrap=True, overflow="ellipsis") for line in board.warnings]
-        return Panel(Group(*lines), title="warnings", title_align="left", border_style="yellow")
+def _foot(steps: Sequence[Step]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(no_wrap=True, overflow="ellipsis")

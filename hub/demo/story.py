@@ -10,6 +10,7 @@ from connectors.sample.record import Call
 
 _IDS = ("reference", "session", "callback")
 _KEPT = 500
+_LATER = ("STOP_SESSION", "completed", "CDR")  # than the updates of a session
 
 
 @dataclass(slots=True)
@@ -26,12 +27,11 @@ class Story:
 
     def told(self) -> str:
         """All of it in one line."""
-        middle = f"{self.updates} updates, {self.kwh} kWh" if self.updates else ""
-        steps = [*self.steps]
-        if middle:
-            steps.insert(next((at for at, step in enumerate(steps) if step in ("completed", "STOP_SESSION")
-                               or step.startswith("CDR")), len(steps)), middle)  # fmt: skip
-        return f"#{self.number} {self.how}{f' in {self.place}' if self.place else ''}: {', '.join(steps)}"
+        steps = list(self.steps)
+        if self.updates:
+            at = next((at for at, step in enumerate(steps) if step.startswith(_LATER)), len(steps))
+            steps.insert(at, f"{self.updates} updates, {_number(self.kwh):.1f} kWh")
+        return f"#{self.number}{f' {self.place}' if self.place else ''}, {self.how}: {' > '.join(steps)}"
 
 
 class Stories:
@@ -72,9 +72,9 @@ class Stories:
     def _begin(self, call: Call) -> Story | None:
         what, result = call.facts.get("what"), call.facts.get("result")
         if what == "authorize" and result == "ALLOWED":
-            how = "a driver plugs in"
+            how = "plugged in"
         elif what == "START_SESSION" and result == "ACCEPTED":
-            how = "a driver starts by app"
+            how = "by app"
         else:
             return None
         self._number += 1
@@ -91,8 +91,10 @@ def _steps(call: Call, story: Story) -> Iterator[str]:
         if made:
             yield f"{what} answered {call.ocpi_status or 'with nothing'}"
         return
-    if what == "authorize" or call.module == "commands":
-        yield f"{what} {result}".strip()
+    if what == "authorize":
+        yield "authorised" if result == "ALLOWED" else f"authorize: {result}"
+    elif call.module == "commands":
+        yield what if result == "ACCEPTED" else f"{what}: {result}"
     elif call.module == "sessions":
         if call.method == "PUT":
             yield "session"
@@ -102,7 +104,7 @@ def _steps(call: Call, story: Story) -> Iterator[str]:
             story.updates += 1
         story.kwh = max(story.kwh, facts.get("kwh", ""), key=_number)
     elif call.module == "cdrs":
-        yield f"CDR of {facts.get('cost', '?')} {facts.get('currency', '')}".strip()
+        yield f"CDR {_number(facts.get('cost', '')):.2f} {facts.get('currency', '')}".strip()
 
 
 def _well(call: Call) -> bool:
