@@ -94,6 +94,7 @@ def _steps(call: Call, story: Story) -> Iterator[str]:
     if what == "authorize":
         yield "authorised" if result == "ALLOWED" else f"authorize: {result}"
     elif call.module == "commands":
+        what = "its result" if what.endswith(" result") else what
         yield what if result == "ACCEPTED" else f"{what}: {result}"
     elif call.module == "sessions":
         if call.method == "PUT":
