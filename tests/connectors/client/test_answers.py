@@ -163,6 +163,7 @@ async def test_a_compressed_answer_is_read(
         (b"gzip", gzip.compress(b"0" * (LIMIT + 1))),
         (b"gzip", gzip.compress(b"0" * (64 << 20))),
     ],
+    ids=["unknown", "twice", "plain", "cut-off", "more", "broken", "too-long", "bomb"],  # gzip's bytes hold the time
 )
 async def test_an_encoding_that_is_unknown_broken_or_a_bomb_is_said(
     coding: bytes, body: bytes, listen: Listen, client: Client
