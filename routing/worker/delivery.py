@@ -6,8 +6,7 @@ A slot is served by one task at a time and gives up its place after each item, s
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from random import Random
 
@@ -22,13 +21,13 @@ from routing.policy import DeliverySettings, Outcome, ended, pause, retry_after
 from routing.state import ObjectState
 from routing.worker.directed import DirectedPushes
 from routing.worker.lane import Lane
+from routing.worker.marking import Ended, Marking
 from routing.worker.marks import Marks
 from routing.worker.owned import Owned
 from routing.worker.ports import Observer, Push, Resolver, Sender
 from routing.worker.slot import Barrier, Directed, Slot, SlotKey, Wave, object_name
 from routing.worker.tracker import Entry
-
-Ended = Callable[[Entry, PartyId, Outcome, str, float], None]
+from routing.worker.turns import Turns
 
 
 class Delivery:
@@ -50,7 +49,8 @@ class Delivery:
         write_later: Callable[[ObjectState, Callable[[], None]], None],
         holds: Callable[[], bool],
     ) -> None:
-        self.lanes: dict[str, Lane] = {}
+        self._turns = Turns(settings, may_begin=self._may_begin, begin=self._begin)
+        self._marking = Marking(marks, ended)
         self._hub = hub
         self._directed = directed
         self._sender = sender
@@ -65,8 +65,11 @@ class Delivery:
         self._holds = holds
         self._owned: dict[TopicPartition, Owned] = {}
         self._cutting = False
-        self._line: deque[Lane] = deque()
-        self._turn_comes = False
+
+    @property
+    def lanes(self) -> dict[str, Lane]:
+        """By platform id."""
+        return self._turns.lanes
 
     # --- letting in --------------------------------------------------------------------------------------------------
 
@@ -83,7 +86,7 @@ class Delivery:
 
         `name` is the object's; `first` holds the event's own request; `memo` is shared by all recipients of the event.
         """
-        lane = self._lane(platform)
+        lane = self._turns.lane(platform)
         slot = self._slot(lane, entry, event, SlotKey(name, party))
         wave = slot.offer(entry, first, memo)
         slot.event = event
@@ -93,16 +96,16 @@ class Delivery:
         if lane.waiting > self._settings.waiting_most:
             self.overflow(lane, entry.tp)
         else:
-            self._wake(lane, slot)
+            self._turns.wake(lane, slot)
 
     def push(self, entry: Entry, event: Event, platform: str, catch_up: tuple[Request, ...]) -> None:
         """Let a directed push in; one that is still waiting when it is too late to begin is 4003."""
         assert event.audience is not None  # noqa: S101  # what makes it directed
-        lane = self._lane(platform)
+        lane = self._turns.lane(platform)
         slot = self._slot(lane, entry, event, SlotKey(object_name(event), event.audience))
         item = Directed(entry, event, catch_up)
         slot.queue.append(item)
-        self._wake(lane, slot)
+        self._turns.wake(lane, slot)
         if item in slot.queue:
             delay = max(0.0, self._directed.latest_start(event)) + 0.001
             asyncio.get_running_loop().call_later(delay, self._too_late, lane, slot, item)
@@ -119,56 +122,11 @@ class Delivery:
         """A lane that is full: what waits of this partition becomes the platform's mark."""
         self.mark_soon(lane, tp, "its lane was full")
 
-    def _lane(self, platform: str) -> Lane:
-        lane = self.lanes.get(platform)
-        if lane is None:
-            lane = self.lanes[platform] = Lane(platform)
-        return lane
-
     @staticmethod
     def _slot(lane: Lane, entry: Entry, event: Event, key: SlotKey) -> Slot:
         return lane.slots.get(key) or lane.add(Slot(key, entry.tp, event))
 
     # --- serving -----------------------------------------------------------------------------------------------------
-
-    def _wake(self, lane: Lane, slot: Slot) -> None:
-        if not self._may_begin(slot):
-            return
-        if not slot.queue:
-            if not slot.busy:
-                lane.drop(slot)
-            return
-        lane.enqueue(slot)
-        self._pump(lane)
-
-    def _pump(self, lane: Lane) -> None:
-        while (slot := lane.next_directed(self._settings.directed_at_once)) is not None:
-            lane.directed += 1
-            self._begin(lane, slot)
-        if lane.ready and not lane.in_line and lane.broadcasts < self._settings.broadcasts_at_once:
-            lane.in_line = True
-            self._line.append(lane)
-            if not self._turn_comes:
-                self._turn_comes = True
-                asyncio.get_running_loop().call_soon(self._turn)
-
-    def _turn(self) -> None:
-        """Begin a few broadcasts, lane by lane: who has a caller waiting gets the rest of the loop's time.
-
-        This shares the process, not slots: a recipient that hangs has its own slots full and takes no turn.
-        """
-        self._turn_comes = False
-        for _ in range(min(len(self._line), self._settings.begun_a_turn)):
-            lane = self._line.popleft()
-            lane.in_line = False
-            slot = lane.next_broadcast(self._settings.broadcasts_at_once)
-            if slot is not None and self._may_begin(slot):
-                lane.broadcasts += 1
-                self._begin(lane, slot)
-            self._pump(lane)
-        if self._line and not self._turn_comes:
-            self._turn_comes = True
-            asyncio.get_running_loop().call_soon(self._turn)
 
     def _may_begin(self, slot: Slot) -> bool:
         owned = self._owned.get(slot.tp)
@@ -202,8 +160,8 @@ class Delivery:
                 lane.broadcasts -= 1
             else:
                 lane.directed -= 1
-        self._wake(lane, slot)
-        self._pump(lane)
+        self._turns.wake(lane, slot)
+        self._turns.pump(lane)
 
     def cut_off(self) -> None:
         """Somebody else may own these partitions soon: end what is in flight, begin nothing."""
@@ -261,7 +219,7 @@ class Delivery:
             return
         slot.queue.remove(item)
         self.give_up(item, owned, "what waits before it for this recipient took too long")
-        self._wake(lane, slot)
+        self._turns.wake(lane, slot)
 
     def give_up(self, item: Directed, owned: Owned, why: str) -> None:
         """Answer 4003: it was not begun, and never will be."""
@@ -333,7 +291,7 @@ class Delivery:
 
     def _rested(self, lane: Lane, slot: Slot) -> None:
         slot.resting = False
-        self._wake(lane, slot)
+        self._turns.wake(lane, slot)
 
     # --- marks -------------------------------------------------------------------------------------------------------
 
@@ -343,7 +301,7 @@ class Delivery:
         lane.waiting -= 1
         if slot.queue and isinstance(slot.queue[0], Directed):
             self._drop_behind(slot)
-        await self._mark(lane, slot.tp, [(slot, wave)], why)
+        await self._marking.mark(lane, slot.tp, [(slot, wave)], why)
 
     def _drop_behind(self, slot: Slot) -> None:
         owned = self._owned[slot.tp]
@@ -352,42 +310,22 @@ class Delivery:
             assert isinstance(item, Directed)  # noqa: S101
             self.give_up(item, owned, "the recipient did not take the broadcast of this object that stood before it")
 
+    async def cover(self, lane: Lane, tp: TopicPartition, waves: list[tuple[Slot, Wave]], why: str) -> None:
+        """Cover waves that were taken out of their slots by the platform's mark."""
+        await self._marking.cover(lane, tp, waves, why)
+
+    def slowest(self) -> Lane | None:
+        """The platform that holds most of what waits."""
+        return self._turns.slowest()
+
     def mark_soon(self, lane: Lane, tp: TopicPartition, why: str) -> None:
         """Mark what waits of this platform and partition, off the way of whoever noticed."""
         owned = self._owned.get(tp)
         if owned is None or not owned.active:
             return
-        task = asyncio.get_running_loop().create_task(self._mark(lane, tp, [], why))
+        task = asyncio.get_running_loop().create_task(self._marking.mark(lane, tp, [], why))
         owned.in_flight.add(task)
         task.add_done_callback(owned.in_flight.discard)
-
-    async def _mark(self, lane: Lane, tp: TopicPartition, waves: list[tuple[Slot, Wave]], why: str) -> None:
-        for slot in lane.of(tp):
-            for wave in slot.waiting():
-                if slot.busy and slot.queue[0] is wave:
-                    continue
-                slot.queue.remove(wave)
-                lane.waiting -= 1
-                waves.append((slot, wave))
-            if not slot.queue and not slot.busy and not slot.resting:
-                lane.drop(slot)
-        await self.cover(lane, tp, waves, why)
-
-    async def cover(self, lane: Lane, tp: TopicPartition, waves: Iterable[tuple[Slot, Wave]], why: str) -> None:
-        """Make the mark durable, then count what it covers as settled."""
-        waves = list(waves)
-        lowest = min((entry.position for _, wave in waves for entry in wave.entries), default=None)
-        if lowest is None:
-            return
-        await self._marks.cover(lane.platform, tp, lowest, why)
-        for slot, wave in waves:
-            for entry in wave.entries:
-                self._ended(entry, slot.key.recipient, Outcome.MARKED, why, 0.0)
-
-    def slowest(self) -> Lane | None:
-        """The platform that holds most of what waits."""
-        lane = max(self.lanes.values(), key=lambda lane: lane.waiting, default=None)
-        return lane if lane is not None and lane.waiting > 0 else None
 
     # --- partitions that come and go ---------------------------------------------------------------------------------
 
@@ -395,7 +333,7 @@ class Delivery:
         """The replay window is read and folded: what it left may be sent."""
         for lane in list(self.lanes.values()):
             for slot in lane.of(owned.tp):
-                self._wake(lane, slot)
+                self._turns.wake(lane, slot)
 
     def drop(self, tp: TopicPartition) -> None:
         """Forget what waits of a partition that is no longer ours."""

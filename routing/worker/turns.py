@@ -1,0 +1,85 @@
+"""Turns: which slot of which lane is begun next.
+
+A push with a caller is begun at once, within the bound of its lane. Broadcasts take turns, lane by lane, a few in each
+turn of the event loop: who has a caller waiting gets the rest of its time. This shares the process, not slots: a
+recipient that hangs has its own slots full and takes no turn (P3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from routing.policy import DeliverySettings
+from routing.worker.lane import Lane
+from routing.worker.slot import Slot
+
+
+class Turns:
+    """The lanes of one process. `may_begin` says whether a slot's partition is ours; `begin` serves a slot."""
+
+    def __init__(
+        self,
+        settings: DeliverySettings,
+        *,
+        may_begin: Callable[[Slot], bool],
+        begin: Callable[[Lane, Slot], None],
+    ) -> None:
+        self.lanes: dict[str, Lane] = {}
+        self._settings = settings
+        self._may_begin = may_begin
+        self._begin = begin
+        self._line: deque[Lane] = deque()
+        self._coming = False
+
+    def lane(self, platform: str) -> Lane:
+        """The lane towards a platform, made at the first need."""
+        lane = self.lanes.get(platform)
+        if lane is None:
+            lane = self.lanes[platform] = Lane(platform)
+        return lane
+
+    def wake(self, lane: Lane, slot: Slot) -> None:
+        """Something of this slot changed: let it stand in line, or forget it when it holds nothing."""
+        if not self._may_begin(slot):
+            return
+        if not slot.queue:
+            if not slot.busy:
+                lane.drop(slot)
+            return
+        lane.enqueue(slot)
+        self.pump(lane)
+
+    def pump(self, lane: Lane) -> None:
+        """Begin what may be begun in this lane, broadcasts when its turn comes."""
+        while (slot := lane.next_directed(self._settings.directed_at_once)) is not None:
+            lane.directed += 1
+            self._begin(lane, slot)
+        if lane.ready and not lane.in_line and lane.broadcasts < self._settings.broadcasts_at_once:
+            lane.in_line = True
+            self._line.append(lane)
+            self._come()
+
+    def _come(self) -> None:
+        if not self._coming:
+            self._coming = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._coming = False
+        for _ in range(min(len(self._line), self._settings.begun_a_turn)):
+            lane = self._line.popleft()
+            lane.in_line = False
+            slot = lane.next_broadcast(self._settings.broadcasts_at_once)
+            if slot is not None and self._may_begin(slot):
+                lane.broadcasts += 1
+                self._begin(lane, slot)
+            self.pump(lane)
+        if self._line:
+            self._come()
+
+    def slowest(self) -> Lane | None:
+        """The lane that holds most of what waits."""
+        lane = max(self.lanes.values(), key=lambda lane: lane.waiting, default=None)
+        return lane if lane is not None and lane.waiting > 0 else None
