@@ -149,6 +149,11 @@ class _Protocol(RequestHandler):
             response = defect(call)
         return Written(response, (), close=True)
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """What aiohttp calls for whatever it does not expect; a body that cannot be read is its sender's alone."""
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
+
 
 class _Manager(web.Server):
     def __call__(self) -> RequestHandler:

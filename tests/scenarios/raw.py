@@ -41,7 +41,9 @@ async def exchange(hub: RunningHub, request: bytes, *, within: float = 10.0) -> 
                 await writer.drain()
             except ConnectionError:
                 pass  # it answered before it had read everything
-            head = await reader.readuntil(b"\r\n\r\n")
+            head = b"HTTP/1.1 100 "
+            while head.startswith(b"HTTP/1.1 100 "):
+                head = await reader.readuntil(b"\r\n\r\n")
             first, *lines = head.decode("latin-1").split("\r\n")
             pairs = (line.partition(":") for line in lines if line)
             headers = {name.strip().lower(): value.strip() for name, _, value in pairs}

@@ -189,10 +189,10 @@ async def test_an_unknown_receiver_is_4001(hasty: Parties, way: Way, to: PartyId
 
 
 @every_way
-async def test_a_receiver_that_is_only_invited_is_not_known_yet(hasty: Parties, way: Way) -> None:
+async def test_a_receiver_that_is_only_invited_is_4003(hasty: Parties, way: Way) -> None:
     emsp, invited = await hasty.emsp(), await hasty.start(sample_cpo(new_party()))
     await hasty.hub.invite((party_of(invited), invited.parties[0].role))
-    check(await way(invited, emsp), 200, 4001, str(party_of(invited)))
+    check(await way(invited, emsp), 200, 4003, str(party_of(invited)), "invited")
 
 
 @every_way

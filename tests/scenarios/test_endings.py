@@ -66,7 +66,7 @@ async def test_p1_and_p2_at_every_kill_what_was_accepted_arrives(make_hub: MakeH
                         return
                     accepted = number
 
-            for _ in range(3):
+            for _ in range(2):
                 accepted = -1
                 working = asyncio.create_task(load())
                 await asyncio.sleep(0.25)

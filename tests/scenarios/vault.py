@@ -5,6 +5,7 @@ The sample parties are watched: whatever they make, present or are given is note
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,8 +18,12 @@ import pytest
 from connectors.sample import wire
 from connectors.sample.connection import Connection, Peer
 
-SHORTEST: Final = 12
+SHORTEST: Final = 16
 """Shorter values are no credentials, and would be found by chance."""
+
+_STRIDE: Final = 4
+_WINDOW: Final = SHORTEST - _STRIDE + 1
+_PRINTABLE: Final = re.compile(rb"[ -~]{%d,}" % SHORTEST)
 
 
 class SecretFound(AssertionError):
@@ -30,11 +35,16 @@ class Vault:
 
     def __init__(self) -> None:
         self.secrets: set[str] = set()
+        self._windows: dict[bytes, set[bytes]] = {}
 
     def add(self, secret: str) -> str:
         """Note a credential; it is given back."""
-        if len(secret) >= SHORTEST:
+        if len(secret) >= SHORTEST and secret not in self.secrets:
             self.secrets.add(secret)
+            for needle in spellings(secret):
+                # One of the windows at these offsets begins where the search looks.
+                for offset in range(_STRIDE):
+                    self._windows.setdefault(needle[offset : offset + _WINDOW], set()).add(needle)
         return secret
 
     def watch(self, patch: pytest.MonkeyPatch) -> None:
@@ -54,11 +64,22 @@ class Vault:
 
     def search(self, places: Mapping[str, Iterable[bytes]], *, more: Iterable[str] = ()) -> None:
         """Raise SecretFound if any credential, or any of `more`, is in one of these places, in whatever spelling."""
-        needles = [needle for secret in (*self.secrets, *more) for needle in spellings(secret)]
+        needles = {needle for secret in more for needle in spellings(secret)}
         for place, contents in places.items():
             for content in contents:
-                if any(needle in content for needle in needles):
+                if self._has(content) or any(needle in content for needle in needles):
                     raise SecretFound(f"a credential is in {place}")
+
+    def _has(self, content: bytes) -> bool:
+        """Whether any credential is in it; takes as long for thousands of them as for one."""
+        windows = self._windows
+        for run in _PRINTABLE.finditer(content):
+            text = run.group()
+            for at in range(0, len(text) - _WINDOW + 1, _STRIDE):
+                found = windows.get(text[at : at + _WINDOW])
+                if found and any(needle in text for needle in found):
+                    return True
+        return False
 
 
 def spellings(secret: str) -> Iterator[bytes]:
