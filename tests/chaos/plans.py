@@ -1,0 +1,49 @@
+"""The runs of `python -m tests.chaos`: the honest hub, and one for each switch that breaks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.switches import SWITCHES
+
+_SHORT = {"HUB_DIRECTED_SECONDS": "5", "HUB_CONNECT_SECONDS": "1"}
+"""A directed push waits no longer than this for its turn, and so no drain waits for it."""
+
+_NARROW = {"HUB_LANE_MAX_WAITING": "10"}
+"""The slow recipient's lane is full all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run. `bare` says that too much is marked, or too little unsettled, for the demands on an honest run."""
+
+    name: str
+    kills: int
+    terms: int = 0
+    switch: str | None = None
+    settings: Mapping[str, str] = field(default_factory=lambda: _SHORT)
+    bare: bool = False
+
+
+def honest(kills: int, terms: int) -> list[Plan]:
+    """The hub as it is; once more, briefly, where full lanes make marks all the time."""
+    return [
+        Plan("the hub", kills, terms),
+        Plan("the hub with full lanes", min(kills, 1), min(terms, 1), settings=_SHORT | _NARROW, bare=True),
+    ]
+
+
+def broken(switch: str) -> Plan:
+    """The hub with this switch thrown, and as few kills as find it."""
+    settings = {
+        "full-lane-drops": _SHORT | _NARROW,
+        # whoever waits for a directed push must still wait after the restart
+        "replayed-directed-push-attempted": {},
+    }
+    kills = {"full-lane-drops": 1, "cdr-memory-off": 1}
+    return Plan(switch, kills.get(switch, 2), switch=switch, settings=settings.get(switch, _SHORT), bare=True)
+
+
+def switches() -> list[Plan]:
+    return [broken(switch) for switch in SWITCHES]

@@ -1,0 +1,189 @@
+"""The platforms of the harness: servers that answer the hub as they are tempered, and note all that they saw."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from enum import Enum
+from secrets import token_urlsafe
+from typing import NamedTuple, cast
+from urllib.parse import unquote
+
+import httptools
+
+from connectors import headers
+from connectors.values import PartyId
+from tests.bench.handshake import credentials, details, register, versions
+from tests.witnesses import Begun, Recipient, seqs_of
+
+_ENVELOPE = b'{"status_code":%d,"status_message":"request %d","timestamp":"2026-03-01T10:00:00Z"}'
+_RECEIVER = "/ocpi/2.2.1/receiver/"
+_TO = (headers.TO_COUNTRY.lower().encode(), headers.TO_PARTY.lower().encode())
+_FROM = headers.FROM_PARTY.lower().encode()
+_CORRELATION = headers.CORRELATION_ID.lower().encode()
+
+
+class Kind(Enum):
+    """What becomes of a request."""
+
+    TAKE = "taken, and said so"
+    REFUSE = "answered 2001"
+    BUSY = "answered HTTP 503"
+    RESET = "cut off without a trace"
+    LOSE = "taken, but the answer is lost"
+
+
+class Reaction(NamedTuple):
+    """What becomes of a request, and after how many seconds; `early`: taken when it came, not when it is answered."""
+
+    kind: Kind
+    delay: float
+    early: bool
+
+
+Temper = Callable[[Recipient, Begun, bool], Reaction]
+"""Decides about a request; the flag says that it is a broadcast."""
+
+
+class Platform:
+    """One OCPI platform of the harness: it outlives every hub."""
+
+    def __init__(self, parties: list[tuple[str, str, str]], temper: Temper) -> None:
+        self.parties = parties
+        self.recipients = {
+            PartyId(country, party): Recipient(
+                PartyId(country, party), modules=frozenset(("tokens",) if role == "CPO" else ("locations", "tariffs"))
+            )
+            for country, party, role in parties
+        }
+        self.temper = temper
+        self.port = 0
+        self.calls = 0
+        self.serving: dict[int, _Connection] = {}
+        self._server: asyncio.Server | None = None
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def open(self) -> None:
+        """Listen on a free port of the loopback."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=1024)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def register(self, versions_url: str, token: str) -> str:
+        """Register with the hub; the credential of this platform's calls."""
+        return await register(versions_url, token, credentials(token_urlsafe(32), self.origin, self.parties))
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._server is not None:
+            self._server.close()
+
+
+class _Connection(asyncio.Protocol):
+    """A connection of the hub: keep-alive, one request at a time."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = self._body = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._at_work: tuple[Recipient, Begun, asyncio.TimerHandle] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._at_work is not None:
+            self._at_work[2].cancel()
+            self._ended()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._transport.abort()
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.lower()] = value
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        url, body, fields = self._url.decode(), self._body, self._headers
+        self._url, self._body, self._headers = b"", b"", {}
+        path, _, query = url.partition("?")
+        if path.startswith(_RECEIVER):
+            self._arrived(self._parser.get_method().decode(), path.removeprefix(_RECEIVER), query, body, fields)
+        else:
+            page = versions if path.endswith("/versions") else details
+            self._write(200, page(self._platform.origin))
+
+    # --- a push ------------------------------------------------------------------------------------------------------
+
+    def _arrived(self, method: str, path: str, query: str, body: bytes, fields: dict[bytes, bytes]) -> None:
+        platform, loop = self._platform, asyncio.get_running_loop()
+        platform.calls += 1
+        recipient = platform.recipients[PartyId(*(fields[name].decode() for name in _TO))]
+        module, *segments = [unquote(segment) for segment in path.split("/") if segment]
+        seqs = seqs_of(body, fields[_CORRELATION].decode())
+        begun = Begun(loop.time(), module, method, tuple(segments), query, body, seqs)
+        other = recipient.begin(begun)
+        if other is not None and not platform.serving[id(other)].hung_up():
+            recipient.overlaps.append(f"{begun.name}, {method} with {sorted(seqs)} at {begun.at:.3f}")
+        broadcast = fields.get(_FROM) == b"HUB"
+        reaction = platform.temper(recipient, begun, broadcast)
+        if reaction.early and reaction.kind in (Kind.TAKE, Kind.LOSE):
+            recipient.process(begun)
+        if broadcast and reaction.kind is Kind.REFUSE:
+            recipient.refused.add(begun.object)
+        timer = loop.call_later(reaction.delay, self._react, reaction.kind, platform.calls)
+        self._at_work = recipient, begun, timer
+        platform.serving[id(begun)] = self
+
+    def hung_up(self) -> bool:
+        """Whether the hub has closed this connection, though the loop has not told yet."""
+        with socket.socket(fileno=os.dup(self._transport.get_extra_info("socket").fileno())) as peeked:
+            try:
+                return peeked.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True
+
+    def _react(self, kind: Kind, number: int) -> None:
+        recipient, begun = self._ended()
+        if kind in (Kind.TAKE, Kind.LOSE) and not begun.processed:
+            recipient.process(begun)
+        if kind in (Kind.RESET, Kind.LOSE):
+            self._transport.abort()
+        elif kind is Kind.TAKE:
+            location = (
+                f"Location: {self._platform.origin}{_RECEIVER}cdrs/{number}\r\n" if begun.module == "cdrs" else ""
+            )
+            self._write(200, _ENVELOPE % (1000, number), location)
+        else:
+            self._write(
+                *((503, _ENVELOPE % (3000, number)) if kind is Kind.BUSY else (200, _ENVELOPE % (2001, number)))
+            )
+
+    def _ended(self) -> tuple[Recipient, Begun]:
+        """The request under way is answered, or cut off."""
+        assert self._at_work is not None
+        recipient, begun, _ = self._at_work
+        self._at_work = None
+        del self._platform.serving[id(begun)]
+        recipient.end(begun, asyncio.get_running_loop().time())
+        return recipient, begun
+
+    def _write(self, status: int, body: bytes, more: str = "") -> None:
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{more}\r\n"
+        self._transport.write(head.encode() + body)
