@@ -30,7 +30,7 @@ class Story:
         steps = list(self.steps)
         if self.updates:
             at = next((at for at, step in enumerate(steps) if step.startswith(_LATER)), len(steps))
-            steps.insert(at, f"{self.updates} updates, {_number(self.kwh):.1f} kWh")
+            steps.insert(at, f"{self.updates} update{'s'[: self.updates > 1]}, {_number(self.kwh):.1f} kWh")
         return f"#{self.number}{f' {self.place}' if self.place else ''}, {self.how}: {' > '.join(steps)}"
 
 

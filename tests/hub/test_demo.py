@@ -30,7 +30,7 @@ STORY = (
     r">hub NL-TNM > DE-EMS PUT +sessions +201 1000 .* session ACTIVE",
     r">hub NL-TNM > DE-EMS PATCH +sessions +200 1000 .* session COMPLETED",
     r">hub NL-TNM > DE-EMS POST +cdrs +201 1000 .* CDR",
-    r"== #\d+ .*, plugged in: authorised > session > 3 updates, [\d.]+ kWh > completed > CDR [\d.]+ EUR",
+    r"== #\d+ .*, plugged in: authorised > session > \d updates?, [\d.]+ kWh > completed > CDR [\d.]+ EUR",
     r"== #\d+ .*, by app: START_SESSION > its result > session > .* CDR [\d.]+ EUR",
 )
 

@@ -41,9 +41,7 @@ def test_a_story_is_told_once_though_both_ends_are_heard() -> None:
     assert story is not None
     assert story.done
     assert stories.finished == 1
-    assert story.told() == (
-        "#1 Lyon, plugged in: authorised > session > 1 updates, 12.0 kWh > completed > CDR 4.50 EUR"
-    )
+    assert story.told() == ("#1 Lyon, plugged in: authorised > session > 1 update, 12.0 kWh > completed > CDR 4.50 EUR")
 
 
 def test_a_result_is_found_by_its_response_url_and_a_refusal_is_told() -> None:

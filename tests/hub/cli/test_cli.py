@@ -97,6 +97,23 @@ async def test_the_key_file_in_the_data_folder_is_found(
     assert (ended.exit_code, "does not take the operator key" in ended.stderr) == (1, True)
 
 
+async def test_the_key_of_a_demo_is_found_where_no_folder_is_named(
+    operator: Operating, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("HUB_OPERATOR_KEY", "HUB_DATA"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))
+    monkeypatch.setattr("hub.cli.calling.demo_folder", lambda port: tmp_path / str(port))
+    for folder in (tmp_path / "8081", tmp_path / "user" / "ocpi-hub"):
+        folder.mkdir(parents=True)
+    (tmp_path / "8081" / "operator.key").write_text("of-a-demo-that-ended-long-ago\n")
+    (tmp_path / "user" / "ocpi-hub" / "operator.key").write_text(KEY + "\n")
+    assert await output("party", "list", "--json") == [], "each of the two is tried"
+    (tmp_path / "8081" / "operator.key").write_text(KEY + "\n")
+    (tmp_path / "user" / "ocpi-hub" / "operator.key").unlink()
+    assert await output("party", "list", "--json") == []
+
+
 @pytest.mark.parametrize("key", ["", KEY])
 async def test_a_hub_that_does_not_run_is_a_sentence_and_exit_1(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str

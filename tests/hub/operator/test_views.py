@@ -1,0 +1,27 @@
+"""What the operator API tells of parties, from records alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from connectors.values import PartyId, Role
+from hub.onboarding import records
+from hub.operator import views
+from routing.directory import Party, Platform
+
+TNM = PartyId("NL", "TNM")
+
+
+def platform(id: str, *, updated: int, removed: bool = False) -> Platform:
+    made = records.invited(id, [(TNM, Role.CPO)], b"digest", now=updated, expires=updated + 1)
+    made = replace(made, parties=(Party(TNM, Role.CPO),))
+    return records.removed(made, now=updated) if removed else made
+
+
+def test_a_party_that_came_back_is_listed_once() -> None:
+    gone = platform("id-1", updated=1, removed=True)
+    again = platform("id-2", updated=2, removed=True)
+    now = platform("id-3", updated=3)
+    assert [row["platform"] for row in views.rows([gone, again, now])] == ["id-3"]
+    assert [row["platform"] for row in views.rows([gone, again])] == ["id-2"], "removed, it stays listed"
+    assert [row["platform"] for row in views.rows([now, gone, again], "id-1")] == ["id-1"]
