@@ -9,26 +9,25 @@ from random import Random
 
 from connectors.values import PartyId
 from routing.clock import Clock
-from routing.log.port import Assignment, Committed, Log, LogError, PartitionLost, Record, TopicPartition
-from routing.policy import DeliverySettings, Outcome
+from routing.log.port import Assignment, Log, LogError, PartitionLost, Record, TopicPartition
+from routing.policy import DeliverySettings
 from routing.store.port import Store
 from routing.worker.admission import Admission
 from routing.worker.delivery import Delivery
 from routing.worker.directed import DirectedPushes
 from routing.worker.marks import Marks
-from routing.worker.outcomes import Outcomes
 from routing.worker.owned import Owned
 from routing.worker.ports import Locate, Observer, Resolver, Sender
+from routing.worker.settling import Settling
 from routing.worker.slot import Directed
 from routing.worker.states import States
 from routing.worker.takeover import conclude
-from routing.worker.tracker import Entry
 
 GROUP = "ocpi-hub.routing"
 _READ_RECORDS = 500
 _READ_BYTES = 4 * 1024 * 1024
 _READ_WAIT = 1.0
-_COMMIT_EVERY = 0.1
+_RELIEF = 0.1
 _SWEEP_EVERY = 1.0
 _AGAIN_AFTER = 0.5
 _GATHER = 0.01
@@ -59,9 +58,6 @@ class Worker:
         self._clock = clock
         self._observer = observer
         self._owned: dict[TopicPartition, Owned] = {}
-        self._undelivered = 0
-        self._to_commit = asyncio.Event()
-        self._moved: set[TopicPartition] = set()
         self._replaying: set[TopicPartition] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -71,19 +67,20 @@ class Worker:
         self._consumer = log.consumer(GROUP, topics, member=member)
         self.states = States(store, trouble=observer.trouble)
         self.marks = Marks(store, clock, trouble=observer.trouble)
-        self.outcomes = Outcomes(log, settled=self._settled)
+        self.settling = Settling(log=log, consumer=self._consumer, owned=self._owned, observer=observer)
         self.directed = DirectedPushes(
             log=log, store=store, states=self.states, sender=sender, resolver=resolver, locate=locate, clock=clock,
             settings=settings, observer=observer, hub=hub,
         )  # fmt: skip
         self.delivery = Delivery(
             hub=hub, directed=self.directed, sender=sender, resolver=resolver, marks=self.marks, settings=settings,
-            clock=clock, random=random, observer=observer, ended=self._end, write_later=self.states.later,
+            clock=clock, random=random, observer=observer, ended=self.settling.end, write_later=self.states.later,
             holds=self._consumer.holds,
         )  # fmt: skip
         self.admission = Admission(
             states=self.states, marks=self.marks, delivery=self.delivery, directed=self.directed, resolver=resolver,
-            clock=clock, observer=observer, ended=self._end_all, closed=self._close, admitted=self._admitted,
+            clock=clock, observer=observer, ended=self.settling.end_all, closed=self.settling.close,
+            admitted=self.settling.admitted,
         )  # fmt: skip
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -95,8 +92,8 @@ class Worker:
         runs = (
             self._read(),
             self.states.run(),
-            self.outcomes.run(),
-            self._commit_often(),
+            self.settling.outcomes.run(),
+            self.settling.run(),
             self._sweep_often(),
             self._look_often(),
         )
@@ -156,9 +153,9 @@ class Worker:
         broadcasts = await self.admission.admit(self._owned, records)
         if self._replaying:
             await self._conclude_those_read()
-        while self._undelivered > self._settings.undelivered_bytes:
+        while self.settling.undelivered > self._settings.undelivered_bytes:
             self._relieve()
-            await asyncio.sleep(_COMMIT_EVERY)  # marks are being made durable, or what is left is in flight
+            await asyncio.sleep(_RELIEF)  # marks are being made durable, or what is left is in flight
         return broadcasts
 
     async def _conclude_those_read(self) -> None:
@@ -170,8 +167,7 @@ class Worker:
 
     async def _conclude(self, owned: Owned) -> None:
         await conclude(owned, self.delivery, self.states)
-        self._moved.add(owned.tp)  # what was settled while the window was read could not be committed yet
-        self._to_commit.set()
+        self.settling.moved(owned.tp)  # what was settled while the window was read could not be committed yet
 
     def _relieve(self) -> None:
         """Too many bodies wait: those of the slowest platform become a mark."""
@@ -181,67 +177,6 @@ class Worker:
         for tp in lane.partitions():
             self.delivery.mark_soon(lane, tp, "the hub held too many undelivered bodies")
 
-    # --- settling ----------------------------------------------------------------------------------------------------
-
-    def _admitted(self, entry: Entry) -> None:
-        self._undelivered += entry.size
-
-    def _end(self, entry: Entry, party: PartyId, outcome: Outcome, detail: str, ms: float) -> None:
-        self._observer.settled(entry.module, outcome)
-        if entry.ended(party, outcome, detail, ms):
-            self._close(entry)
-
-    def _end_all(self, entry: Entry, outcome: Outcome, detail: str) -> None:
-        if entry.sealed and not entry.open:
-            return
-        entry.sealed = True
-        self._observer.settled(entry.module, outcome)
-        if not entry.open:
-            entry.results.append((None, outcome, detail, 0))
-        for party in list(entry.open):
-            entry.ended(party, outcome, detail)
-        self._close(entry)
-
-    def _close(self, entry: Entry) -> None:
-        """It ended for everyone: the outcome record comes next, and then it is settled."""
-        self._undelivered -= entry.size
-        entry.size = 0
-        self.outcomes.put(entry)
-
-    def _settled(self, entry: Entry) -> None:
-        """Its outcome is on the log; the next round of commits takes it."""
-        self._moved.add(entry.tp)
-        self._to_commit.set()
-
-    async def _commit_often(self) -> None:
-        while True:
-            await self._to_commit.wait()
-            await asyncio.sleep(_COMMIT_EVERY)
-            self._to_commit.clear()
-            await self._commit({owned.tp: Committed(owned.tracker.settled_to()) for owned in self._settling()})
-
-    def _settling(self) -> list[Owned]:
-        """Owned partitions in which something was settled since the last look."""
-        moved, self._moved = self._moved, set()
-        owned = [self._owned[tp] for tp in moved if tp in self._owned]
-        return [one for one in owned if one.active and one.tracker.settled_to() > one.tracker.committed]
-
-    async def _commit(self, commits: dict[TopicPartition, Committed]) -> None:
-        if not commits:
-            return
-        try:
-            await self._consumer.commit(commits)
-        except PartitionLost as error:
-            commits = {tp: committed for tp, committed in commits.items() if tp not in error.lost}
-        except LogError as error:
-            self._observer.trouble(f"the log does not take commits: {error}; trying again")
-            self._moved.update(commits)
-            self._to_commit.set()
-            return
-        for tp, committed in commits.items():
-            if tp in self._owned:
-                self._owned[tp].tracker.committed = committed.next
-
     async def _sweep_often(self) -> None:
         sweeps = 0
         while True:
@@ -249,15 +184,7 @@ class Worker:
             self._sweep()
             sweeps += 1
             if sweeps % _FORWARD_EVERY == 0:
-                self._forward()
-
-    def _forward(self) -> None:
-        """A partition without records of its own moves on with what was read, so that a restart need not look again."""
-        for owned in self._owned.values():
-            position = self._consumer.position(owned.tp)
-            if owned.active and position is not None and owned.tracker.forward(position):
-                self._moved.add(owned.tp)
-                self._to_commit.set()
+                self.settling.forward()
 
     async def _look_often(self) -> None:
         """Cut off what is in flight before another owner can begin, when the log has not heard of us for too long."""
@@ -323,7 +250,8 @@ class Worker:
                 for task in list(owned.in_flight):
                     task.cancel()
                 self.delivery.drop(owned.tp)
-                self._undelivered -= sum(entry.size for entry in owned.tracker.entries)
+                for entry in owned.tracker.entries:
+                    self.settling.forget(entry)
                 if self._owned.get(owned.tp) is owned:
                     del self._owned[owned.tp]
             self.marks.forget(tps)
@@ -343,8 +271,8 @@ class Worker:
             await self._ended(going)
         self._answer_overtaken(going)
         await self.states.flush()
-        await self.outcomes.flush()
-        await self._commit({owned.tp: owned.clean() for owned in going if owned.replay is None})
+        await self.settling.outcomes.flush()
+        await self.settling.commit({owned.tp: owned.clean() for owned in going if owned.replay is None})
 
     @staticmethod
     async def _ended(going: Sequence[Owned]) -> None:

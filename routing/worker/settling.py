@@ -1,0 +1,116 @@
+"""Settling: how events end for their recipients, and how far a partition may be committed.
+
+An event that ended for everyone gets its outcome record, and is settled once that is on the log; what is settled
+without a gap is committed, many partitions at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from connectors.values import PartyId
+from routing.log.port import Committed, Consumer, Log, LogError, PartitionLost, TopicPartition
+from routing.policy import Outcome
+from routing.worker.outcomes import Outcomes
+from routing.worker.owned import Owned
+from routing.worker.ports import Observer
+from routing.worker.tracker import Entry
+
+_EVERY = 0.1
+
+
+class Settling:
+    """One instance a worker. `owned` is the worker's own; `undelivered` are the bytes of bodies not settled yet."""
+
+    def __init__(
+        self, *, log: Log, consumer: Consumer, owned: Mapping[TopicPartition, Owned], observer: Observer
+    ) -> None:
+        self.undelivered = 0
+        self.outcomes = Outcomes(log, settled=self._settled)
+        self._consumer = consumer
+        self._owned = owned
+        self._observer = observer
+        self._moved: set[TopicPartition] = set()
+        self._wake = asyncio.Event()
+
+    # --- how events end ----------------------------------------------------------------------------------------------
+
+    def admitted(self, entry: Entry) -> None:
+        """It was read and is under way."""
+        self.undelivered += entry.size
+
+    def end(self, entry: Entry, party: PartyId, outcome: Outcome, detail: str, ms: float) -> None:
+        """It ended for one recipient."""
+        self._observer.settled(entry.module, outcome)
+        if entry.ended(party, outcome, detail, ms):
+            self.close(entry)
+
+    def end_all(self, entry: Entry, outcome: Outcome, detail: str) -> None:
+        """It ended in the same way for everyone that it was still open for, or for nobody in particular."""
+        if entry.sealed and not entry.open:
+            return
+        entry.sealed = True
+        self._observer.settled(entry.module, outcome)
+        if not entry.open:
+            entry.results.append((None, outcome, detail, 0))
+        for party in list(entry.open):
+            entry.ended(party, outcome, detail)
+        self.close(entry)
+
+    def close(self, entry: Entry) -> None:
+        """It ended for everyone: the outcome record comes next, and then it is settled."""
+        self.forget(entry)
+        self.outcomes.put(entry)
+
+    def forget(self, entry: Entry) -> None:
+        """Its body is not held for anybody any more."""
+        self.undelivered -= entry.size
+        entry.size = 0
+
+    def _settled(self, entry: Entry) -> None:
+        self.moved(entry.tp)
+
+    # --- how far is committed ----------------------------------------------------------------------------------------
+
+    def moved(self, tp: TopicPartition) -> None:
+        """Something of this partition was settled: the next round of commits looks at it."""
+        self._moved.add(tp)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Commit what is settled, again and again, until cancelled."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(_EVERY)
+            self._wake.clear()
+            await self.commit({owned.tp: Committed(owned.tracker.settled_to()) for owned in self._settling()})
+
+    def _settling(self) -> Sequence[Owned]:
+        moved, self._moved = self._moved, set()
+        owned = [self._owned[tp] for tp in moved if tp in self._owned]
+        return [one for one in owned if one.active and one.tracker.settled_to() > one.tracker.committed]
+
+    async def commit(self, commits: Mapping[TopicPartition, Committed]) -> None:
+        """Commit these; what is not ours any more is left, and what the log cannot take now is tried again."""
+        if not commits:
+            return
+        try:
+            await self._consumer.commit(commits)
+        except PartitionLost as error:
+            commits = {tp: committed for tp, committed in commits.items() if tp not in error.lost}
+        except LogError as error:
+            self._observer.trouble(f"the log does not take commits: {error}; trying again")
+            for tp in commits:
+                self.moved(tp)
+            return
+        for tp, committed in commits.items():
+            if tp in self._owned:
+                self._owned[tp].tracker.committed = committed.next
+
+    def forward(self) -> None:
+        """A partition without records of its own moves on with what was read, so that a restart need not look again."""
+        for owned in self._owned.values():
+            position = self._consumer.position(owned.tp)
+            if owned.active and position is not None and owned.tracker.forward(position):
+                self.moved(owned.tp)
