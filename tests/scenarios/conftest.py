@@ -34,8 +34,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory, vault: Vault) -> Iterator[Runn
 def hasty_hub(tmp_path_factory: pytest.TempPathFactory, vault: Vault) -> Iterator[RunningHub]:
     """A hub whose deadlines and limits are short, shared."""
     settings: dict[str, Any] = {
-        "connect_seconds": 0.7, "authorize_seconds": 0.8, "get_seconds": 0.8, "list_seconds": 20,
-        "command_seconds": 0.8, "directed_seconds": 1.6, "broadcast_seconds": 0.8, "handshake_seconds": 0.8,
+        "connect_seconds": 0.8, "authorize_seconds": 1.2, "get_seconds": 1.2, "list_seconds": 20,
+        "command_seconds": 1.2, "directed_seconds": 2.2, "broadcast_seconds": 1.2, "handshake_seconds": 1.5,
         "max_body_bytes": 65_536, "max_answer_bytes": 1_048_576,
     }  # fmt: skip
     with RunningHub(tmp_path_factory.mktemp("hasty"), vault, **settings) as running:

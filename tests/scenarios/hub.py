@@ -73,18 +73,28 @@ class RunningHub:
 
     def start(self) -> Self:
         """Start, or start again on the same data and ports; back when it is ready. Raises HubFailed."""
-        self.begin()
+        for _ in range(3):
+            self.begin()
+            if self._gets_ready():
+                return self
+            if self.data.exists() and "cannot be listened on" not in self.output():
+                break
+            self.port, self.operator_port = free_port(), free_port()  # somebody else took one meanwhile
+        raise HubFailed(f"the hub did not get ready:\n{self.output()[-2000:]}")
+
+    def _gets_ready(self) -> bool:
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until and self.process.poll() is None:
             try:
                 if self.ask("GET", "/readyz")[0] == 200:
-                    return self
+                    return True
             except OSError:
                 pass
             time.sleep(0.02)
         self.process.kill()
         self.process.wait()
-        raise HubFailed(f"the hub did not get ready:\n{self.output()[-2000:]}")
+        self._process = None
+        return False
 
     async def start_again(self) -> None:
         """Start without holding up this loop, so that the parties on it see their old connections end."""

@@ -94,7 +94,7 @@ async def test_begun_and_then_the_deadline_is_4002(hasty: Parties, way: Way) -> 
     cpo.faults.set(Rule(Fault.HANG, module=MODULE[way]))
     began = time.monotonic()
     check(await way(cpo, emsp), 200, 4002)
-    assert 0.7 < time.monotonic() - began < 4
+    assert 1.1 < time.monotonic() - began < 6
     await asyncio.sleep(0.2)
     assert len(got(cpo, MODULE[way])) == 1
 

@@ -81,12 +81,12 @@ async def test_recipients_are_served_at_the_same_time_and_the_sender_waits_for_n
     slow = [await parties.emsp() for _ in range(4)]
     quick = await parties.emsp()
     for emsp in slow:
-        emsp.faults.set(Rule(Fault.SLOW, module="locations", delay=0.6))
+        emsp.faults.set(Rule(Fault.SLOW, module="locations", delay=5))
     began = time.monotonic()
     check(await put(cpo, "locations", bodies.location(party_of(cpo))), 200, 1000)
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2
     received = [await emsp.wait_for(lambda one: one.module == "locations") for emsp in (quick, *slow)]
-    assert max(one.at for one in received) - min(one.at for one in received) < 0.5
+    assert max(one.at for one in received) - min(one.at for one in received) < 2
 
 
 async def test_an_error_of_one_recipient_is_not_told_to_the_sender(parties: Parties) -> None:
