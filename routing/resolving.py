@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 
 from connectors.errors import NotConnected
-from connectors.values import InterfaceRole, PartyId
+from connectors.values import InterfaceRole, PartyId, Role
 from routing import resolve
 from routing.directory import Directory, Hosted, Party
 from routing.event import Event
@@ -23,7 +24,7 @@ class DirectoryResolver:
         platform = directory.platforms.get(event.platform)
         if platform is None:
             return ()
-        return resolve.broadcast(directory, platform, Party(event.sender, event.sender_role), event.module)
+        return resolve.broadcast(directory, platform, _sending(event.sender, event.sender_role), event.module)
 
     def directed(self, event: Event) -> Hosted:
         """Raises UnknownReceiver, NotConnected or HubError."""
@@ -42,6 +43,13 @@ class DirectoryResolver:
                 return hosted if allowed else None
         return None
 
-    async def refresh(self, revision: int) -> None:
-        if self._directory().revision < revision:
-            await self._reload()
+    def behind(self, revision: int) -> bool:
+        return self._directory().revision < revision
+
+    async def refresh(self) -> None:
+        await self._reload()
+
+
+@lru_cache(maxsize=4096)
+def _sending(party: PartyId, role: Role) -> Party:
+    return Party(party, role)

@@ -114,7 +114,8 @@ class Admission:
             if entry.sealed:
                 continue  # set aside while its state was written
             try:
-                await self._resolver.refresh(event.revision)
+                if self._resolver.behind(event.revision):
+                    await self._resolver.refresh()
                 if event.audience is None:
                     self._fan_out(entry, event)
                 else:

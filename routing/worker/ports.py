@@ -46,8 +46,11 @@ class Resolver(Protocol):
     def still(self, event: Event, recipient: PartyId, platform: str) -> Hosted | None:
         """The recipient, if a broadcast may still be sent to it."""
 
-    async def refresh(self, revision: int) -> None:
-        """Bring the directory up to this revision at least, if it is older."""
+    def behind(self, revision: int) -> bool:
+        """Whether the directory is older than this revision."""
+
+    async def refresh(self) -> None:
+        """Bring the directory up to date."""
 
 
 Locate = Callable[[Event, Hosted, str], Awaitable[str | None]]

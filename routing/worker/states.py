@@ -53,7 +53,9 @@ class States:
             return
         await until_there(lambda: self._store.write_states(states), trouble=self._trouble)
         for state in states:
-            self._keep(state)
+            # what nobody lays anything over need not be at hand: most objects are only ever PUT
+            if state.composed or state.parts or state.key in self._cache:
+                self._keep(state)
 
     def later(self, state: ObjectState, done: Callable[[], None]) -> None:
         """Write soon, with others; `done` is called once it is durable."""
