@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 import uvloop
@@ -65,8 +66,9 @@ def _one(plan: Plan, seed: int) -> Result:
 def _verdict(result: Result) -> str:
     if result.plan.switch is None:
         return "every promise held" if result.passed else f"FAILED: {len(result.broken)} sentences"
-    promises = sorted({sentence[:2] for sentence in result.found})
-    return f"found: {', '.join(promises)} broken" if result.passed else "FAILED: it was not found"
+    promises = Counter(sentence[:2] for sentence in result.found)
+    times = ", ".join(f"{promise} broken {count} times" for promise, count in sorted(promises.items()))
+    return f"found: {times}" if result.passed else "FAILED: it was not found"
 
 
 def _row(result: Result) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def broken(switch: str) -> Plan:
         # whoever waits for a directed push must still wait after the restart
         "replayed-directed-push-attempted": {},
     }
-    kills = {"full-lane-drops": 1, "cdr-memory-off": 1}
+    kills = {"full-lane-drops": 1, "cdr-memory-off": 1, "no-fold-at-takeover": 5}
     return Plan(switch, kills.get(switch, 2), switch=switch, settings=settings.get(switch, _SHORT), bare=True)
 
 
