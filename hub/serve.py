@@ -66,6 +66,7 @@ class Hub:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._stack = AsyncExitStack()
+        self._running = AsyncExitStack()  # what must end before anything that it uses, where the start fails
         self._clock = SystemClock()
         self.metrics = Metrics()
 
@@ -74,6 +75,7 @@ class Hub:
         try:
             await self._start()
         except BaseException:
+            await self._running.aclose()
             await self._stack.aclose()
             raise
 
@@ -109,11 +111,13 @@ class Hub:
         )  # fmt: skip
         watch(self.metrics, self.worker)
         await self.worker.start()
+        self._running.push_async_callback(self.worker.stop)
         self.edge = Edge(
             settings, registry=registry, log=self.log, client=client, rewriter=rewriter, onboarding=onboarding,
             metrics=self.metrics, exchanges=exchanges, clock=clock,
         )  # fmt: skip
         await self._listen(self.edge.start(), "HUB_PORT", settings.host, settings.port)
+        self._running.push_async_callback(self.edge.close)
         await self._operator(desk, store)
         tidying = asyncio.create_task(self._tidy_often(), name="tidy")
         self._stack.callback(tidying.cancel)

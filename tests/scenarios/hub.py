@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import os
 import random
 import signal
@@ -11,19 +10,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 
 import orjson
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from connectors.values import PartyId, Role
+from tests.scenarios.operated import ROOT, Operated
 from tests.scenarios.vault import Vault, contents
 
-ROOT: Final = Path(__file__).resolve().parents[2]
 LOOPBACK: Final = "127.0.0.0/8,::1/128"
 KEPT_SECRET: Final = ("operator.key", "keys")
 """The two files of the data folder that are secrets."""
@@ -31,18 +28,11 @@ KEPT_SECRET: Final = ("operator.key", "keys")
 _START_SECONDS: Final = 30.0
 
 
-class Invitation(NamedTuple):
-    """What an operator gives to a party."""
-
-    token: str
-    versions_url: str
-
-
 class HubFailed(AssertionError):
     """The hub did not start or end as it should; the sentence has its last lines."""
 
 
-class RunningHub:
+class RunningHub(Operated):
     """One hub. `folder` keeps its data and what it prints; `settings` are HUB_ variables without the prefix.
 
     What ends it (`stop`, `kill`, leaving the context) also searches what it left behind for credentials.
@@ -77,7 +67,7 @@ class RunningHub:
             self.begin()
             if self._gets_ready():
                 return self
-            if self.data.exists() and "cannot be listened on" not in self.output():
+            if "cannot be listened on" not in self.output():
                 break
             self.port, self.operator_port = free_port(), free_port()  # somebody else took one meanwhile
         raise HubFailed(f"the hub did not get ready:\n{self.output()[-2000:]}")
@@ -210,65 +200,6 @@ class RunningHub:
             self._pages.append(self.ask("GET", "/metrics")[1])
         except OSError:
             pass  # it ended by itself; what it printed is searched all the same
-
-    # --- the operator ------------------------------------------------------------------------------------------------
-
-    def ask(
-        self, method: str, path: str, body: object = None, *, key: str | None = None, timeout: float = 40.0
-    ) -> tuple[int, bytes]:
-        """HTTP status and body of the operator port; raises OSError where nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.operator_port, timeout=timeout)
-        headers = {"Authorization": f"Bearer {key}"} if key is not None else {}
-        try:
-            connection.request(method, path, None if body is None else orjson.dumps(body), headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except http.client.HTTPException as error:
-            raise OSError(str(error)) from error
-        finally:
-            connection.close()
-
-    async def operate(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        """HTTP status and JSON of the operator API, off this loop: the hub may call the parties on it meanwhile."""
-        status, content = await asyncio.to_thread(self.ask, method, path, body, key=self.operator_key)
-        return status, orjson.loads(content)
-
-    async def invite(self, *parties: tuple[PartyId, Role]) -> Invitation:
-        """Invite one platform to register these parties."""
-        wanted = [{"country_code": id.country_code, "party_id": id.party_id, "role": role} for id, role in parties]
-        status, told = await self.operate("POST", "/api/parties/invite", {"parties": wanted})
-        assert status == 201, told
-        return Invitation(self.vault.add(told["token"]), told["versions_url"])
-
-    async def show(self, party: PartyId) -> dict[str, Any]:
-        """What the operator is told of a party."""
-        status, told = await self.operate("GET", f"/api/parties/{party.country_code}/{party.party_id}")
-        assert status == 200, told
-        shown: dict[str, Any] = told
-        return shown
-
-    async def act(self, party: PartyId, action: str) -> dict[str, Any]:
-        """suspend, resume or remove a party."""
-        status, told = await self.operate("POST", f"/api/parties/{party.country_code}/{party.party_id}/{action}")
-        assert status == 200, told
-        shown: dict[str, Any] = told
-        return shown
-
-    async def change(self, party: PartyId, **settings: object) -> None:
-        """Change settings of the platform that hosts a party: validate, form, origins."""
-        platform = (await self.show(party))["platforms"][0]["id"]
-        status, told = await self.operate("PATCH", f"/api/platforms/{platform}/settings", settings)
-        assert status == 200, told
-
-    async def cli(self, *words: str, **settings: str) -> tuple[int, str, str]:
-        """`ocpi-hub` with these words: exit code, standard output, standard error."""
-        environment: Mapping[str, str] = self.environment() | {f"HUB_{k.upper()}": v for k, v in settings.items()}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hub.cli.main", *words,
-            cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
 
 
 def free_port() -> int:
