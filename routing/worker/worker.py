@@ -142,6 +142,8 @@ class Worker:
                 self._observer.trouble(f"the log cannot be read: {error}; trying again")
                 await asyncio.sleep(_AGAIN_AFTER)
                 continue
+            if not records and not self._consumer.holds():
+                await asyncio.sleep(_AGAIN_AFTER)  # cut off, or ended by others: it may give nothing at once
             async with self._letting_in:
                 busy = await self._take(records)
             if busy and len(records) < _READ_RECORDS // 2:
