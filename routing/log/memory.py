@@ -97,10 +97,13 @@ class MemoryLog:
         finally:
             give_up.cancel()
 
-    def publish_soon(
-        self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float
-    ) -> asyncio.Future[Published]:
-        return asyncio.ensure_future(self.publish(topic, key, headers, value, within=within))
+    def publish_all(
+        self, topic: str, records: Sequence[tuple[bytes, Headers, bytes]], *, within: float
+    ) -> asyncio.Future[None]:
+        return asyncio.ensure_future(self._publish_each(topic, records, within))
+
+    async def _publish_each(self, topic: str, records: Sequence[tuple[bytes, Headers, bytes]], within: float) -> None:
+        await asyncio.gather(*(self.publish(topic, *record, within=within) for record in records))
 
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> LocalConsumer:
         """Raises ValueError for a topic that there is not."""

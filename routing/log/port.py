@@ -187,10 +187,13 @@ class Log(Protocol):
         Nothing withdraws a record: neither `within`, nor cancelling the caller.
         """
 
-    def publish_soon(
-        self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float
-    ) -> asyncio.Future[Published]:
-        """The same as a future, begun when this returns: for many at once, without a task for each."""
+    def publish_all(
+        self, topic: str, records: Sequence[tuple[bytes, Headers, bytes]], *, within: float
+    ) -> asyncio.Future[None]:
+        """Append these keys, headers and values in order, begun when this returns; done when the last is durable.
+
+        Raises as `publish` does when any of them is not, or may not be; the others may be there.
+        """
 
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> Consumer: ...
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import orjson
 
-from routing.log.port import Headers, Log, LogError, Published
+from routing.log.port import Headers, Log, LogError
 from routing.worker.tracker import Entry
 
 TOPIC = "ocpi.outcomes"
@@ -43,30 +43,23 @@ class Outcomes:
         async with self._flushing:
             while self._queue:
                 batch, self._queue = self._queue[:512], self._queue[512:]
-                sent = [self._log.publish_soon(TOPIC, *record(entry), within=self._within) for entry in batch]
+                sent = self._log.publish_all(TOPIC, [record(entry) for entry in batch], within=self._within)
                 try:
-                    await asyncio.wait(sent)
+                    await asyncio.shield(sent)
                 except asyncio.CancelledError:
-                    for one in sent:
-                        one.add_done_callback(_seen)
+                    sent.add_done_callback(_seen)
                     raise
-                failed = [entry for entry, one in zip(batch, sent, strict=True) if not self._landed(entry, one)]
-                if failed:
-                    self._queue = failed + self._queue
+                except LogError:
+                    # some may be there: a record that stands twice says the same twice
+                    self._queue = batch + self._queue
                     await asyncio.sleep(_AGAIN_AFTER)
-
-    def _landed(self, entry: Entry, sent: asyncio.Future[Published]) -> bool:
-        error = sent.exception()
-        if error is None:
-            entry.settled = True
-            self._settled(entry)
-            return True
-        if not isinstance(error, LogError):
-            raise error
-        return False
+                else:
+                    for entry in batch:
+                        entry.settled = True
+                        self._settled(entry)
 
 
-def _seen(sent: asyncio.Future[Published]) -> None:
+def _seen(sent: asyncio.Future[None]) -> None:
     """Nobody waits for it any more, whatever it came to."""
     if not sent.cancelled():
         sent.exception()

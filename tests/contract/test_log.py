@@ -264,6 +264,22 @@ async def test_a_refused_record_never_lands(engine: LogEngine) -> None:
     assert engine.log.trouble() is None
 
 
+async def test_many_published_together_are_there_in_order_once_that_is_said(log: Log) -> None:
+    await log.publish_all(LOCATIONS, [(b"k", HEADERS, b"%d" % number) for number in range(50)], within=5)
+    await log.publish_all(LOCATIONS, [], within=5)
+    tp = TopicPartition(LOCATIONS, partition_of(b"k", PARTITIONS))
+    consumer, _ = await join(log, "one")
+    assert [int(record.value) for record in await consumer.fetch(tp, Position(0, 0), max_records=100)] == list(
+        range(50)
+    )
+
+
+async def test_of_many_published_together_one_that_is_refused_is_said(engine: LogEngine) -> None:
+    engine.refuse()
+    with pytest.raises(PublishRefused):
+        await engine.log.publish_all(LOCATIONS, [(b"k", (), b"1"), (b"k", (), b"2")], within=5)
+
+
 async def test_a_topic_that_there_is_not_is_refused(log: Log) -> None:
     with pytest.raises(PublishRefused, match=r"ocpi\.nothing"):
         await log.publish("ocpi.nothing", b"", (), b"", within=5)

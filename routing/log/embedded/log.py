@@ -19,7 +19,7 @@ from routing.log.embedded.records import MAX_KEY, MAX_NAME
 from routing.log.embedded.tail import Tail
 from routing.log.embedded.trim import delete, plan, settled_by
 from routing.log.embedded.waiting import Waiting
-from routing.log.embedded.work import Append, Job, Landed, SaveCommits
+from routing.log.embedded.work import Answer, Append, Job, Landed, SaveCommits, Together
 from routing.log.embedded.writer import Writer
 from routing.log.local import LocalConsumer
 from routing.log.members import Group
@@ -115,28 +115,39 @@ class EmbeddedLog:
         self._replies.clear()
 
     async def publish(self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float) -> Published:
-        return await self.publish_soon(topic, key, headers, value, within=within)
+        future: asyncio.Future[Published] = self._loop.create_future()
+        self._append(self._taking(topic), key, headers, value, future, self._loop.time() + within)
+        return await future
 
-    def publish_soon(
-        self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float
-    ) -> asyncio.Future[Published]:
-        loop = self._loop
-        future: asyncio.Future[Published] = loop.create_future()
+    def publish_all(
+        self, topic: str, records: Sequence[tuple[bytes, Headers, bytes]], *, within: float
+    ) -> asyncio.Future[None]:
+        done: asyncio.Future[None] = self._loop.create_future()
+        together = Together(len(records), done)
+        until = self._loop.time() + within
+        try:
+            to = self._taking(topic)
+            for key, headers, value in records:
+                self._append(to, key, headers, value, together, until)
+        except PublishRefused as error:
+            together.set_exception(error)
+        return done
+
+    def _taking(self, topic: str) -> Topic:
+        """The topic, if records may be appended now."""
         to = self._topics.get(topic)
         if to is None or not self._accepting:
-            refused = f"there is no topic {topic}" if self._accepting else "the log is closed"
-        elif len(key) > MAX_KEY or any([len(name) > MAX_NAME // 4 for name, _ in headers]):  # noqa: C419 - hot
-            refused = f"a key or the name of a header of {topic} is too long"
-        elif self._waiting.bytes > self._queue_bytes:
-            refused = "too much waits for the log's disk"
-        else:
-            until = loop.time() + within
-            item = Append(to, partition_of(key, self._partitions), key, headers, value, future, until)
-            self._waiting.add(item)
-            self._writer.append(item)
-            return future
-        future.set_exception(PublishRefused(refused))
-        return future
+            raise PublishRefused(f"there is no topic {topic}" if self._accepting else "the log is closed")
+        if self._waiting.bytes > self._queue_bytes:
+            raise PublishRefused("too much waits for the log's disk")
+        return to
+
+    def _append(self, to: Topic, key: bytes, headers: Headers, value: bytes, future: Answer, until: float) -> None:
+        if len(key) > MAX_KEY or any([len(name) > MAX_NAME // 4 for name, _ in headers]):  # noqa: C419 - hot
+            raise PublishRefused(f"a key or the name of a header of {to.name} is too long")
+        item = Append(to, partition_of(key, self._partitions), key, headers, value, future, until)
+        self._waiting.add(item)
+        self._writer.append(item)
 
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> LocalConsumer:
         """Raises LogUnusable for a topic that there is not."""
@@ -252,8 +263,11 @@ class EmbeddedLog:
         for topic, batch, items in landed.batches:
             offset, time_, epoch, tps = batch.base, batch.append_time, topic.epoch, topic.tps
             for item in items:
-                if not item.future.done():
-                    item.future.set_result(Published(tps[item.partition], Position(epoch, offset), time_))
+                future = item.future
+                if type(future) is Together:
+                    future.landed()
+                elif not future.done():
+                    future.set_result(Published(tps[item.partition], Position(epoch, offset), time_))
                 offset += 1
             topic.end = offset
             self._tail.add(topic, batch)

@@ -6,10 +6,44 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from routing.log.embedded.file import Topic
 from routing.log.embedded.records import Batch, Entry
 from routing.log.port import Committed, Headers, LogAway, Published, PublishRefused, PublishUnknown, TopicPartition
+
+
+class Together:
+    """Stands for the future of each of several records; `done_` is the one future of whoever waits for all."""
+
+    __slots__ = ("done_", "left")
+
+    def __init__(self, left: int, done: asyncio.Future[None]) -> None:
+        self.left = left
+        self.done_ = done
+        if not left:
+            done.set_result(None)
+
+    def done(self) -> bool:
+        return self.done_.done()
+
+    def landed(self) -> None:
+        """One more of them is durable."""
+        self.left -= 1
+        if not self.left and not self.done_.done():
+            self.done_.set_result(None)
+
+    def set_result(self, published: Published) -> None:
+        del published
+        self.landed()
+
+    def set_exception(self, error: Exception) -> None:
+        if not self.done_.done():
+            self.done_.set_exception(error)
+
+
+Answer: TypeAlias = "asyncio.Future[Published] | Together"
+"""What is told how a record came to stand."""
 
 
 class Append(Entry):
@@ -24,7 +58,7 @@ class Append(Entry):
         key: bytes,
         headers: Headers,
         value: bytes,
-        future: asyncio.Future[Published],
+        future: Answer,
         until: float,
     ) -> None:
         self.topic = topic
