@@ -54,6 +54,7 @@ _TIDY_SECONDS = 60.0
 _DAY_MS = 86_400_000
 _LEAST_SETTLE = 2.0
 _LOOK_SECONDS = 1.0
+_TAIL_BYTES = 8 * 2**20  # the worker reads on at once: more of the newest records in memory only costs memory
 
 
 class CannotServe(Exception):
@@ -82,7 +83,9 @@ class Hub:
     async def _start(self) -> None:
         settings, clock = self.settings, self._clock
         folder = _folder(settings.data_folder)
-        self.log: Log = EmbeddedLog(folder, TOPICS, settle=settings.drain_seconds + _LEAST_SETTLE)
+        self.log: Log = EmbeddedLog(
+            folder, TOPICS, settle=settings.drain_seconds + _LEAST_SETTLE, tail_bytes=_TAIL_BYTES
+        )
         await self._open(self.log.start(), self.log.close)
         store = EmbeddedStore(folder)
         self.store: Store = store

@@ -37,9 +37,9 @@ class DeliverySettings:
     attempts: int = 2
     backoff: float = 1.0
     backoff_most: float = 8.0
-    broadcasts_at_once: int = 4
+    broadcasts_at_once: int = 8
     directed_at_once: int = 64
-    begun_a_turn: int = 4
+    begun_a_turn: int = 8
     waiting_most: int = 20_000
     unsettled_most: float = 30.0
     undelivered_bytes: int = 64 * 1024 * 1024

@@ -68,7 +68,9 @@ class Turns:
 
     def _turn(self) -> None:
         self._coming = False
-        for _ in range(min(len(self._line), self._settings.begun_a_turn)):
+        for _ in range(self._settings.begun_a_turn):
+            if not self._line:
+                break
             lane = self._line.popleft()
             lane.in_line = False
             slot = lane.next_broadcast(self._settings.broadcasts_at_once)
