@@ -34,7 +34,8 @@ class Event:
     (locations) it tells the level. `object_id` is the top-level object's id as the sender wrote it, `variant` what
     else tells two objects apart (a token's type), else empty. `audience` is the one recipient of a directed push,
     None for a broadcast. `expires` is the moment until which the edge waits for the log; `deadline`, of a directed
-    push, until when its caller waits (both UTC ms). `findings` is how many were noted.
+    push, until when its caller waits (both UTC ms). `findings` is what was off in the body, each a JSON path and a
+    sentence.
     """
 
     id: str
@@ -59,7 +60,7 @@ class Event:
     deadline: int | None = None
     reply_to: ReplyTo | None = None
     appends: bool = False
-    findings: int = 0
+    findings: tuple[str, ...] = ()
     last_updated: str | None = None
 
     @property
@@ -158,7 +159,7 @@ def decode(headers: Headers, value: bytes) -> Event:
             revision=hub["revision"],
             version=hub["version"],
             appends=hub["appends"],
-            findings=hub["findings"],
+            findings=tuple(hub["findings"]),
             last_updated=hub["last_updated"],
             payload=value,
         )

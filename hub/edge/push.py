@@ -99,7 +99,7 @@ class Push:
             deadline=None if to is None else call.at + self._directed_ms,
             reply_to=None if to is None else self._waiting.reply_to,
             appends=judgement.appends,
-            findings=len(judgement.findings),
+            findings=tuple([str(finding) for finding in judgement.findings]) if judgement.findings else (),
             last_updated=judgement.last_updated,
         )
 

@@ -29,6 +29,9 @@ from routing.worker.slot import Barrier, Directed, Slot, SlotKey, Wave, object_n
 from routing.worker.tracker import Entry
 from routing.worker.turns import Turns
 
+COMPOSED = "composed"
+"""Marks, in the outcome record, a delivery whose body the hub put together by folding (P6)."""
+
 
 class Delivery:
     """Takes what the worker admits, and reports each event's end for each recipient through `ended`."""
@@ -233,11 +236,13 @@ class Delivery:
         wave.frozen = True
         event, party = slot.event, slot.key.recipient
         started = self._clock.monotonic()
+        composed = False
         while wave.requests:
             hosted = self._resolver.still(event, party, lane.platform)
             if hosted is None:
                 return self._finish(lane, slot, wave, Outcome.SKIPPED, "not allowed or not there any more")
             request = wave.requests[0]
+            composed = composed or request.composed
             push = Push(
                 hosted, self._hub, event.module, request.operation, event.path[:3] + request.path, event.query,
                 request.body, event.correlation_id,
@@ -258,15 +263,16 @@ class Delivery:
                     continue
             return await self._failed(lane, slot, wave, failure)
         ms = (self._clock.monotonic() - started) * 1000
-        return self._finish(lane, slot, wave, Outcome.DELIVERED, "", ms)
+        return self._finish(lane, slot, wave, Outcome.DELIVERED, COMPOSED if composed else "", ms)
 
     def _finish(self, lane: Lane, slot: Slot, wave: Wave, outcome: Outcome, detail: str = "", ms: float = 0.0) -> None:
         """The newest entry of a wave ended so; those folded into it were superseded by it."""
         slot.queue.popleft()
         lane.waiting -= 1
         party = slot.key.recipient
+        superseded = outcome is Outcome.DELIVERED
         for entry in wave.entries[:-1]:
-            self._ended(entry, party, Outcome.SUPERSEDED if outcome is Outcome.DELIVERED else outcome, detail, 0.0)
+            self._ended(entry, party, Outcome.SUPERSEDED if superseded else outcome, "" if superseded else detail, 0.0)
         self._ended(wave.entries[-1], party, outcome, detail, ms)
 
     async def _failed(self, lane: Lane, slot: Slot, wave: Wave, failure: Answered | OcpiError) -> None:

@@ -10,7 +10,8 @@ from tests.routing.events import EMSP, event
 
 DIRECTED = event(
     "PATCH", {"kwh": 1}, module="sessions", object_id="a/b %*", path=("NL", "TNM", "a/b %*"), audience=EMSP, deadline=9,
-    reply_to=ReplyTo("edge", 3), appends=True, findings=2, query="type=RFID", variant="RFID", last_updated="x",
+    reply_to=ReplyTo("edge", 3), appends=True, findings=("$.a: off", "$.b: off"),
+    query="type=RFID", variant="RFID", last_updated="x",
 )  # fmt: skip
 
 

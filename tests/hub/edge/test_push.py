@@ -101,7 +101,8 @@ async def test_a_broadcast_that_lacks_what_is_required_is_2001_naming_every_path
 async def test_a_directed_push_with_the_same_findings_passes_and_they_are_counted(edge: Edge) -> None:
     told = await edge.call("cpo", "PUT", LOCATION, BAD, to=EMSP)
     assert told.answer == (200, 1000)
-    assert edge.log.events[0].findings > 4
+    assert len(edge.log.events[0].findings) > 4
+    assert all(finding.startswith("$") for finding in edge.log.events[0].findings)
     assert b'module="locations"' in edge.metrics.page().partition(b"ocpi_hub_findings_total{")[2]
 
 

@@ -1,0 +1,54 @@
+"""Outcome records say how an event ended for each recipient, and which body the hub composed (P6)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+
+from connectors.values import PartyId
+from routing.event import Operation
+from routing.log.port import TopicPartition
+from tests.sim.loop import VirtualLoop
+from tests.sim.world import EMSPS, World
+
+
+def outcomes(world: World) -> list[list[object]]:
+    """The rows of every outcome record, in order of their events: party, outcome, detail."""
+    records = [
+        orjson.loads(record.value)
+        for partition in range(2)
+        for record in world.log._partitions[TopicPartition("ocpi.outcomes", partition)].records
+    ]
+    return [row[:3] for record in sorted(records, key=lambda one: one["offset"]) for row in record["results"]]
+
+
+def told(party: PartyId, world: World) -> list[tuple[object, object]]:
+    return [(outcome, detail) for name, outcome, detail in outcomes(world) if name == str(party)]
+
+
+def test_p6_what_was_folded_is_marked_as_composed_and_what_was_not_is_not() -> None:
+    loop = VirtualLoop()
+
+    async def story() -> World:
+        world = World(loop, 1)
+        world.recipients.all[EMSPS[0]].mood = "busy"
+        await world.start_process()
+        stamp = {"last_updated": "2026-01-01T00:00:00Z"}
+        await world.call("locations", Operation.PUT, "L1", {"id": "L1", "evses": [], **stamp})
+        await asyncio.sleep(0.05)
+        for name in ("a", "b"):  # both while the busy one rests
+            await world.call("locations", Operation.PATCH, "L1", {"name": name, **stamp})
+            await asyncio.sleep(0.05)
+        world.recipients.all[EMSPS[0]].mood = "well"
+        await asyncio.sleep(60)
+        for process in list(world.processes):
+            await world.leave(process)
+        return world
+
+    world = loop.run_until_complete(story())
+    loop.close()
+    busy, quick = told(EMSPS[0], world), told(EMSPS[2], world)
+    assert busy[-2:] == [("superseded", ""), ("delivered", "composed")]
+    assert ("delivered", "") in quick
+    assert world.recipients.all[EMSPS[0]].objects["locations", "L1"]["name"] == "b"
