@@ -33,14 +33,15 @@ class Locations:
         """The hub's URL; None, and a line in the logging, for one that must not be given on (promise 12)."""
         endpoint = to.platform.endpoint(Module.CDRS, InterfaceRole.RECEIVER)
         # 2.1.1 allows a relative one, and some peers keep the habit
-        url = urljoin(endpoint.url, location) if endpoint is not None else location
         try:
+            url = urljoin(endpoint.url, location) if endpoint is not None else location
             if not known(url, to.platform.known_origins):
                 log.warning("location_elsewhere", party=str(to.party.id), correlation_id=event.correlation_id)
                 return None
             expires = self._clock.utc() + self._life
             rewrite = Rewrite("cdr", event.platform, to.platform.id, url, expires, to.party.id, event.sender)
             return await self._rewriter.rewrite("cdr", _PATH, rewrite)
-        except OcpiError as error:
-            log.warning("location_not_rewritten", reason=error.message, correlation_id=event.correlation_id)
+        except (OcpiError, ValueError) as error:
+            # the CDR was taken and must be remembered as taken, whatever its Location is
+            log.warning("location_not_rewritten", reason=str(error), correlation_id=event.correlation_id)
             return None

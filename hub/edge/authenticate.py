@@ -47,8 +47,10 @@ class Authenticator:
         meant = candidates(header)
         if not meant:
             raise Unauthorized(f"the Authorization header is not `Token` and a credential: {_SEND}")
-        for candidate in meant:
-            key = digest(candidate.credential)
+        # A reading that the snapshot knows needs no look into the store for the other one.
+        snapshot = self._registry.directory
+        keys = [(digest(candidate.credential), candidate) for candidate in meant]
+        for key, candidate in sorted(keys, key=lambda one: snapshot.credential(one[0]) is None):
             found = await self._registry.lookup(key)
             if found is not None:
                 if len(self._digests) >= self._size:

@@ -104,10 +104,10 @@ class Rewriting:
         following = next_page(answered)
         if following is None:
             return pairs
-        following = urljoin(url, following)
         try:
+            following = urljoin(url, following)
             trusted = known(following, to.platform.known_origins)
-        except InvalidParameters:
+        except (InvalidParameters, ValueError):  # urljoin's own for what is no URL at all
             trusted = False
         if not trusted:
             raise HubError(

@@ -128,10 +128,6 @@ class Worker:
         for task in self._tasks:
             task.cancel()
 
-    def unsettled(self) -> int:
-        """Events that were read and are not settled."""
-        return sum(len(owned.tracker.entries) for owned in self._owned.values())
-
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:

@@ -326,7 +326,13 @@ async def test_a_list_comes_with_its_counts_and_the_next_page_by_way_of_the_hub(
 
 
 async def test_p12_a_next_page_of_an_unknown_origin_is_4000_rather_than_a_shortened_list(edge: Edge) -> None:
-    for link in ("https://elsewhere.example/l?offset=2", "//elsewhere.example/", "https://cpo.example:1/"):
+    for link in (
+        "https://elsewhere.example/l?offset=2",
+        "//elsewhere.example/",
+        "https://cpo.example:1/",
+        "http://[",
+        "//[x",
+    ):
         edge.client.answer = answer(Link=f'<{link}>; rel="next"')
         told = await edge.call("emsp", "GET", LIST, to=CPO)
         assert told.answer == (200, 4000)
