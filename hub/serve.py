@@ -34,7 +34,6 @@ from hub.registry import Registry
 from hub.rewriter import Rewriter
 from hub.settings import Settings
 from routing.clock import SystemClock
-from routing.exchanges import TOPIC as EXCHANGES
 from routing.exchanges import Exchanges
 from routing.log.embedded import EmbeddedLog
 from routing.log.port import Log, LogError
@@ -43,13 +42,11 @@ from routing.resolving import DirectoryResolver
 from routing.sender import HttpSender
 from routing.store.embedded import EmbeddedStore
 from routing.store.port import Store, StoreError
-from routing.worker.outcomes import TOPIC as OUTCOMES
+from routing.topics import EVENT_TOPICS, PUBLIC
 from routing.worker.worker import Worker
 
 log = structlog.get_logger(__name__)
 
-EVENT_TOPICS = ("ocpi.locations", "ocpi.tariffs", "ocpi.tokens", "ocpi.sessions", "ocpi.cdrs")
-TOPICS = (*EVENT_TOPICS, OUTCOMES, EXCHANGES)
 _TIDY_SECONDS = 60.0
 _DAY_MS = 86_400_000
 _LEAST_SETTLE = 2.0
@@ -84,7 +81,7 @@ class Hub:
         settings, clock = self.settings, self._clock
         folder = _folder(settings.data_folder)
         self.log: Log = EmbeddedLog(
-            folder, TOPICS, settle=settings.drain_seconds + _LEAST_SETTLE, tail_bytes=_TAIL_BYTES
+            folder, PUBLIC, settle=settings.drain_seconds + _LEAST_SETTLE, tail_bytes=_TAIL_BYTES
         )
         await self._open(self.log.start(), self.log.close)
         store = EmbeddedStore(folder)

@@ -16,10 +16,10 @@ from uuid_utils import uuid7
 
 from connectors.values import PartyId
 from routing.log.port import Headers, Log, LogError
+from routing.topics import EXCHANGES
 
 log = structlog.get_logger(__name__)
 
-TOPIC: Final = "ocpi.exchanges"
 TYPE: Final = "org.ocpi-hub.exchanges.v1"
 MAX_WAITING: Final = 20_000
 BATCH: Final = 500
@@ -94,7 +94,7 @@ class Exchanges:
             return True
         headers, value = encode(batch)
         try:
-            await self._log.publish(TOPIC, self._key, headers, value, within=PUBLISH_SECONDS)
+            await self._log.publish(EXCHANGES, self._key, headers, value, within=PUBLISH_SECONDS)
         except LogError as error:
             log.warning("exchanges_not_published", waiting=len(self._waiting), reason=str(error))
             return False

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import orjson
 
 from routing.log.port import Headers, Log, LogError
+from routing.topics import OUTCOMES
 from routing.worker.tracker import Entry
 
-TOPIC = "ocpi.outcomes"
 _AGAIN_AFTER = 0.2
 _GATHER = 0.02  # nobody waits for an outcome record, and many in one commit of the log cost less
 TYPE = b"org.ocpi-hub.outcome.v1"
@@ -43,7 +43,7 @@ class Outcomes:
         async with self._flushing:
             while self._queue:
                 batch, self._queue = self._queue[:512], self._queue[512:]
-                sent = self._log.publish_all(TOPIC, [record(entry) for entry in batch], within=self._within)
+                sent = self._log.publish_all(OUTCOMES, [record(entry) for entry in batch], within=self._within)
                 try:
                     await asyncio.shield(sent)
                 except asyncio.CancelledError:

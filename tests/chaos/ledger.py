@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from hub.serve import EVENT_TOPICS
 from routing import event as events
 from routing.log.embedded.file import OFFSET_BITS
 from routing.log.embedded.records import decode, partitions
 from routing.log.port import Position, TopicPartition
 from routing.store.embedded import EmbeddedStore
 from routing.store.port import Mark
+from routing.topics import EVENT_TOPICS
 from routing.worker.worker import GROUP
 from tests.judging import Stood
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from connectors.values import PartyId, Role
-from hub.serve import TOPICS
 from routing.event import Event, Operation, encode
 from routing.log.embedded import EmbeddedLog
 from routing.log.port import Assignment, Committed, Position, TopicPartition
+from routing.topics import PUBLIC
 from routing.worker.worker import GROUP
 from tests.chaos import bodies, ledger
 from tests.chaos.calling import CUT, Caller, HubDown
@@ -44,7 +44,7 @@ def _files(folder: Path) -> dict[str, str]:
 
 
 async def test_the_ledger_reads_what_is_not_committed_and_writes_nothing(tmp_path: Path) -> None:
-    log = EmbeddedLog(tmp_path, TOPICS)
+    log = EmbeddedLog(tmp_path, PUBLIC)
     await log.start()
     consumer = log.consumer(GROUP, ["ocpi.tariffs"], member="one")
     await consumer.start(_Listener())  # type: ignore[arg-type]

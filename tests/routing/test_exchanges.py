@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 
 from connectors.values import PartyId
-from routing.exchanges import BATCH, TOPIC, Exchange, Exchanges
+from routing.exchanges import BATCH, Exchange, Exchanges
 from routing.log.port import Headers, PublishRefused
+from routing.topics import EXCHANGES
 
 
 class Log:
@@ -43,7 +44,7 @@ async def test_what_is_noted_is_published_in_order_as_cloudevents() -> None:
         exchanges.note(exchange(n))
     await exchanges.close()
     (topic, key, headers, first), (*_, rest) = log.records
-    assert (topic, key, headers["ce_type"]) == (TOPIC, b"edge-1", b"org.ocpi-hub.exchanges.v1")
+    assert (topic, key, headers["ce_type"]) == (EXCHANGES, b"edge-1", b"org.ocpi-hub.exchanges.v1")
     assert [one["at"] for one in [*first, *rest]] == list(range(BATCH + 1))
     assert first[0]["sender"] == "DE-EMS"
     assert (first[0]["ms"], first[0]["hub_ms"]) == (12.346, 0.123)

@@ -20,6 +20,7 @@ from routing.log.port import Headers, LogError, PublishRefused, ReplyTo, TopicPa
 from routing.policy import DeliverySettings
 from routing.resolving import DirectoryResolver
 from routing.store.memory import MemoryData, MemoryStore
+from routing.topics import EVENT_TOPICS, OUTCOMES
 from routing.worker.ports import Silent
 from routing.worker.worker import GROUP, Worker
 from tests.judging import Facts, Stood
@@ -29,7 +30,6 @@ from tests.sim.recipients import Recipients
 HUB = PartyId("NL", "HUB")
 CPO = PartyId("NL", "TNM")
 EMSPS = [PartyId("DE", "AAA"), PartyId("DE", "BBB"), PartyId("FR", "CCC")]
-TOPICS = ["ocpi.locations", "ocpi.tariffs", "ocpi.tokens", "ocpi.sessions", "ocpi.cdrs"]
 SETTINGS = DeliverySettings(waiting_most=6, unsettled_most=30.0, settle=5.0, broadcasts_at_once=2)
 PUBLISH_WAIT = 3.0
 CALLER_WAIT = 15.0
@@ -104,7 +104,7 @@ class World:
         self.clock = VirtualClock(loop)
         self.faults = RandomFaults(self.random)
         self.log = MemoryLog(
-            [*TOPICS, "ocpi.outcomes"], partitions=2, clock=self.clock.utc, faults=self.faults, settle=8.0
+            [*EVENT_TOPICS, OUTCOMES], partitions=2, clock=self.clock.utc, faults=self.faults, settle=8.0
         )
         self.data = MemoryData()
         self.directory = directory()
@@ -141,7 +141,7 @@ class World:
 
         watching = Watching(self)
         worker = Worker(
-            log=self.log, store=store, topics=TOPICS, hub=HUB, sender=self.recipients,
+            log=self.log, store=store, topics=EVENT_TOPICS, hub=HUB, sender=self.recipients,
             resolver=DirectoryResolver(lambda: self.directory, reload), locate=locate, clock=self.clock,
             random=self.random, observer=watching, settings=SETTINGS, member=name,
         )  # fmt: skip
@@ -254,7 +254,7 @@ class World:
 
     def facts(self) -> Facts:
         stood: list[Stood] = []
-        for topic in TOPICS:
+        for topic in EVENT_TOPICS:
             for partition in range(2):
                 tp = TopicPartition(topic, partition)
                 for record in self.log._partitions[tp].records:
@@ -270,7 +270,7 @@ class World:
     def uncommitted(self) -> int:
         """Events on the log that the routing group has not committed."""
         left = 0
-        for topic in TOPICS:
+        for topic in EVENT_TOPICS:
             for partition in range(2):
                 tp = TopicPartition(topic, partition)
                 committed = self.log._commits.get((GROUP, tp))
