@@ -57,7 +57,7 @@ class Meta(Protocol):
 
     async def get_meta(self, name: str) -> bytes | None: ...
 
-    async def set_meta(self, name: str, value: bytes) -> None: ...
+    async def add_meta(self, name: str, value: bytes, *, after: bytes | None = None) -> bytes: ...
 
 
 class Keys:
@@ -194,12 +194,18 @@ async def check(keys: Keys, store: Meta) -> None:
     """At the start: does the ring hold every key that data in this store may be encrypted with?
 
     Each key that was ever first leaves its sentinel. Raises KeyMissing or Undecipherable, for the hub to refuse to
-    start, and StoreAway.
+    start, and StoreAway. Processes that start at once see one another's: none of them writes over another's line.
     """
-    kept = await store.get_meta(META) or b""
-    verify(keys, kept)
-    if keys.ids[0] not in _ids(kept.split()):
-        await store.set_meta(META, kept + sentinel(keys) + b"\n")
+    kept = await store.get_meta(META)
+    while True:
+        verify(keys, kept or b"")
+        if keys.ids[0] in _ids((kept or b"").split()):
+            return
+        wanted = (kept or b"") + sentinel(keys) + b"\n"
+        stored = await store.add_meta(META, wanted, after=kept)
+        if stored == wanted:
+            return
+        kept = stored or None
 
 
 def _ids(lines: Iterable[bytes]) -> set[str]:

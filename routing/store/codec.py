@@ -19,6 +19,7 @@ import orjson
 from connectors.authorization import Form
 from connectors.values import InterfaceRole, PartyId, Role
 from routing.directory import Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
+from routing.log.port import Headers
 from routing.state import Part, StateKey
 from routing.store.port import CdrKey
 
@@ -136,3 +137,15 @@ def decode_parts(record: bytes | None) -> tuple[Part, ...]:
 def cdr_key(key: CdrKey) -> bytes:
     owner, recipient = "".join(key.owner), "".join(key.recipient)
     return f"{owner}\0{recipient}\0{key.cdr_id}".encode("utf-8", "surrogatepass")
+
+
+# --- records set aside -----------------------------------------------------------------------------------------------
+
+
+def encode_headers(headers: Headers) -> bytes:
+    """A JSON list `[[name, Base64 of the value], ...]`."""
+    return orjson.dumps([(name, b64encode(value).decode()) for name, value in headers])
+
+
+def decode_headers(record: bytes) -> Headers:
+    return tuple((name, b64decode(value)) for name, value in orjson.loads(record))

@@ -1,4 +1,4 @@
-"""The store in memory, for tests and the simulation in virtual time: no threads, no clock, no chance of its own.
+"""The store in memory, for tests and the simulation in virtual time: no threads, no clock but the loop's, no chance.
 
 `MemoryData` is what would lie on a disk; any number of `MemoryStore` handles work on one, and it outlives them, as a
 store outlives a killed process. `Hooks` decide how long things take and what fails.
@@ -13,10 +13,20 @@ from typing import Protocol
 
 from connectors.values import PartyId, Role
 from routing.directory import Platform
-from routing.log.port import TopicPartition
+from routing.log.port import Position, TopicPartition
 from routing.state import ObjectState, StateKey
 from routing.store.codec import held
-from routing.store.port import CdrKey, CdrRecord, Conflict, Mark, StoreAway, Taken
+from routing.store.port import (
+    CdrKey,
+    CdrRecord,
+    Conflict,
+    Lease,
+    LeaseLost,
+    Mark,
+    SetAside,
+    StoreAway,
+    Taken,
+)
 
 
 class Hooks(Protocol):
@@ -41,6 +51,8 @@ class MemoryData:
     marks: dict[tuple[str, TopicPartition], Mark] = field(default_factory=dict)
     urls: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     meta: dict[str, bytes] = field(default_factory=dict)
+    aside: dict[tuple[TopicPartition, Position], SetAside] = field(default_factory=dict)
+    leases: dict[str, tuple[Lease, float]] = field(default_factory=dict)
     watchers: dict[MemoryStore, list[Callable[[], None]]] = field(default_factory=dict)
 
 
@@ -77,8 +89,9 @@ class MemoryStore:
         await self._after("load_platforms")
         return loaded
 
-    async def save_platform(self, platform: Platform) -> Platform:
+    async def save_platform(self, platform: Platform, *, lease: Lease | None = None) -> Platform:
         await self._before("save_platform")
+        self._demand(lease)
         stored = self.data.platforms.get(platform.id)
         current = stored.revision if stored else 0
         if current != platform.revision:
@@ -179,7 +192,7 @@ class MemoryStore:
         stored = self.data.marks.get((mark.platform, mark.tp))
         return stored.revision if stored else 0
 
-    # --- rewritten URLs and meta -------------------------------------------------------------------------------------
+    # --- rewritten URLs, expiry --------------------------------------------------------------------------------------
 
     async def put_url(self, ref: str, content: bytes, expires: int) -> None:
         await self._before("put_url")
@@ -201,8 +214,62 @@ class MemoryStore:
             del urls[ref]
         for key in old_cdrs:
             del cdrs[key]
+        aside = self.data.aside
+        old_aside = [at for at, record in aside.items() if record.at < cdrs_before]
+        for at in old_aside:
+            del aside[at]
         await self._after("expire")
-        return len(old_urls) + len(old_cdrs)
+        return len(old_urls) + len(old_cdrs) + len(old_aside)
+
+    # --- records set aside -------------------------------------------------------------------------------------------
+
+    async def set_aside(self, record: SetAside) -> None:
+        await self._before("set_aside")
+        self.data.aside.setdefault((record.tp, record.position), record)
+        await self._after("set_aside")
+
+    async def load_set_aside(self, *, limit: int) -> Sequence[SetAside]:
+        await self._before("load_set_aside")
+        newest = sorted(self.data.aside.values(), key=lambda record: (record.at, record.position), reverse=True)
+        await self._after("load_set_aside")
+        return newest[:limit]
+
+    # --- leases ------------------------------------------------------------------------------------------------------
+
+    async def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
+        await self._before("acquire")
+        now = asyncio.get_running_loop().time()
+        former, ends = self.data.leases.get(name, (None, now))
+        taken = None
+        if ends <= now:
+            taken = Lease(name, holder, former.generation + 1 if former else 1)
+            self.data.leases[name] = (taken, now + seconds)
+        await self._after("acquire")
+        return taken
+
+    async def renew(self, lease: Lease, seconds: float) -> bool:
+        await self._before("renew")
+        held = self._held(lease)
+        if held:
+            self.data.leases[lease.name] = (lease, asyncio.get_running_loop().time() + seconds)
+        await self._after("renew")
+        return held
+
+    async def release(self, lease: Lease) -> None:
+        await self._before("release")
+        if self._held(lease):
+            self.data.leases[lease.name] = (lease, asyncio.get_running_loop().time())
+        await self._after("release")
+
+    def _held(self, lease: Lease) -> bool:
+        stored, ends = self.data.leases.get(lease.name, (None, 0.0))
+        return stored == lease and ends > asyncio.get_running_loop().time()
+
+    def _demand(self, lease: Lease | None) -> None:
+        if lease is not None and not self._held(lease):
+            raise LeaseLost(lease)
+
+    # --- meta --------------------------------------------------------------------------------------------------------
 
     async def get_meta(self, name: str) -> bytes | None:
         await self._before("get_meta")
@@ -210,10 +277,19 @@ class MemoryStore:
         await self._after("get_meta")
         return value
 
-    async def set_meta(self, name: str, value: bytes) -> None:
+    async def set_meta(self, name: str, value: bytes, *, lease: Lease | None = None) -> None:
         await self._before("set_meta")
+        self._demand(lease)
         self.data.meta[name] = value
         await self._after("set_meta")
+
+    async def add_meta(self, name: str, value: bytes, *, after: bytes | None = None) -> bytes:
+        await self._before("add_meta")
+        if self.data.meta.get(name) == after:
+            self.data.meta[name] = value
+        stored = self.data.meta.get(name, b"")
+        await self._after("add_meta")
+        return stored
 
     # --- what takes time and fails -----------------------------------------------------------------------------------
 

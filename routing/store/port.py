@@ -11,7 +11,7 @@ from typing import Protocol
 
 from connectors.values import PartyId
 from routing.directory import Platform
-from routing.log.port import Position, TopicPartition
+from routing.log.port import Headers, Position, TopicPartition
 from routing.state import ObjectState, StateKey
 
 
@@ -42,6 +42,45 @@ class Taken(StoreError):
         super().__init__(f"{what} is held by another platform")
         self.what = what
         self.platform = platform
+
+
+class LeaseLost(StoreError):
+    """The lease that a write was conditional on is no longer the writer's; nothing was written."""
+
+    def __init__(self, lease: Lease) -> None:
+        super().__init__(f"the lease {lease.name} is no longer held by {lease.holder}")
+        self.lease = lease
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who may do, alone, what only one process should do; for a few seconds by the store's clock, then renewed.
+
+    The holder counts from before it asked, by its own monotonic clock, and stops well before the end. `generation`
+    grows each time that the lease is taken, never for a renewal, so a write that is conditional on it is refused to
+    whoever held the lease before.
+    """
+
+    name: str
+    holder: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A record of the log that could not be handled, kept for a look: where it stood, what it was, and why.
+
+    `at` is when it was set aside.
+    """
+
+    tp: TopicPartition
+    position: Position
+    append_time: int
+    at: int
+    reason: str
+    key: bytes
+    headers: Headers
+    value: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +141,12 @@ class Store(Protocol):
     async def load_platforms(self) -> tuple[int, Sequence[Platform]]:
         """The revision of the whole directory, and every platform, the removed ones included."""
 
-    async def save_platform(self, platform: Platform) -> Platform:
+    async def save_platform(self, platform: Platform, *, lease: Lease | None = None) -> Platform:
         """Insert (revision 0) or replace, conditional on `platform.revision` being the stored one.
 
         Returns it with its new revision; the directory's revision grows by one. Raises Conflict, and Taken when a
-        party that is not removed is held in the same role by another platform that is not removed.
+        party that is not removed is held in the same role by another platform that is not removed; LeaseLost, before
+        either, when it is conditional on a lease that is no longer held.
         """
 
     async def find_credential(self, digest: bytes) -> Platform | None:
@@ -148,10 +188,39 @@ class Store(Protocol):
         """None where there is none or it expired by `now`."""
 
     async def expire(self, now: int, *, cdrs_before: int) -> int:
-        """Drop rewritten URLs expired by `now` and CDR memory recorded before `cdrs_before`; returns how many."""
+        """Drop rewritten URLs expired by `now`, CDR memory recorded and records set aside before `cdrs_before`.
 
-    # --- facts about the store itself --------------------------------------------------------------------------------
+        Returns how many; an engine that drops them by itself has less to count.
+        """
+
+    # --- records of the log that could not be handled ----------------------------------------------------------------
+
+    async def set_aside(self, record: SetAside) -> None:
+        """One of the same partition and position that is there already counts as done."""
+
+    async def load_set_aside(self, *, limit: int) -> Sequence[SetAside]:
+        """The newest first, by `at`, then by position."""
+
+    # --- leases ------------------------------------------------------------------------------------------------------
+
+    async def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
+        """Take a lease that nobody holds, until `seconds` from now; None while it is held, by whoever it is."""
+
+    async def renew(self, lease: Lease, seconds: float) -> bool:
+        """Hold it until `seconds` from now; False when it has ended or is somebody else's, and stays so."""
+
+    async def release(self, lease: Lease) -> None:
+        """End it at once; one that is no longer held counts as done."""
+
+    # --- small facts by name -----------------------------------------------------------------------------------------
 
     async def get_meta(self, name: str) -> bytes | None: ...
 
-    async def set_meta(self, name: str, value: bytes) -> None: ...
+    async def set_meta(self, name: str, value: bytes, *, lease: Lease | None = None) -> None:
+        """Raises LeaseLost when it is conditional on a lease that is no longer held."""
+
+    async def add_meta(self, name: str, value: bytes, *, after: bytes | None = None) -> bytes:
+        """Set it if what is stored is `after` (None: nothing); what is stored then (empty: nothing).
+
+        So all who try at once agree.
+        """

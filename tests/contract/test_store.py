@@ -16,7 +16,7 @@ from routing.log.port import Position, TopicPartition
 from routing.state import ObjectState, Part, StateKey
 from routing.store.embedded import EmbeddedStore
 from routing.store.memory import MemoryData, MemoryStore
-from routing.store.port import CdrKey, CdrRecord, Conflict, Mark, Store, Taken
+from routing.store.port import CdrKey, CdrRecord, Conflict, LeaseLost, Mark, SetAside, Store, Taken
 
 CPO = PartyId("NL", "TNM")
 EMSP = PartyId("DE", "EMS")
@@ -43,6 +43,7 @@ ENGINES: dict[str, Callable[[Path], Callable[[], Store]]] = {
 class Harness:
     def __init__(self, make: Callable[[], Store]) -> None:
         self._make = make
+        self._others: list[Store] = []
         self.store = make()
 
     async def reopen(self) -> Store:
@@ -51,13 +52,24 @@ class Harness:
         await self.store.start()
         return self.store
 
+    async def another(self) -> Store:
+        """One more handle, open beside the first, as another process has one."""
+        other = self._make()
+        await other.start()
+        self._others.append(other)
+        return other
+
+    async def close(self) -> None:
+        for store in (*self._others, self.store):
+            await store.close()
+
 
 @pytest.fixture(params=sorted(ENGINES))
 async def harness(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Harness]:
     harness = Harness(ENGINES[request.param](tmp_path))
     await harness.store.start()
     yield harness
-    await harness.store.close()
+    await harness.close()
 
 
 @pytest.fixture
@@ -386,7 +398,7 @@ async def test_a_mark_made_anew_is_safe_from_who_held_the_former_one(harness: Ha
     assert list(await store.load_marks()) == [anew]
 
 
-# --- rewritten URLs, expiry, meta ------------------------------------------------------------------------------------
+# --- rewritten URLs, expiry ------------------------------------------------------------------------------------------
 
 
 async def test_a_stored_url_is_there_until_it_expires(harness: Harness) -> None:
@@ -407,6 +419,153 @@ async def test_expire_drops_what_is_old_and_counts_it(store: Store) -> None:
     assert [await store.get_url(f"ref{n}", now=0) for n in range(3)] == [None, None, b"c"]
     assert [await store.read_cdr(_cdr(f"CDR-{n}")) is None for n in range(3)] == [True, False, False]
     assert await store.expire(101, cdrs_before=1001) == 0
+
+
+# --- records set aside -----------------------------------------------------------------------------------------------
+
+
+def aside(offset: int, *, at: int, epoch: int = 1) -> SetAside:
+    return SetAside(
+        TP, Position(epoch, offset), append_time=at - 5, at=at, reason="its envelope is of version 9",
+        key=b"NL*TNM/locations/\xff", headers=(("ce_id", b"\0\xff"), ("ce_id", b"")), value=bytes(range(256)),
+    )  # fmt: skip
+
+
+async def test_records_set_aside_come_back_whole_the_newest_first(harness: Harness) -> None:
+    records = [aside(7, at=100), aside(8, at=300), aside(7, at=200, epoch=2)]
+    for record in records:
+        await harness.store.set_aside(record)
+    store = await harness.reopen()
+    assert list(await store.load_set_aside(limit=10)) == [records[1], records[2], records[0]]
+    assert list(await store.load_set_aside(limit=1)) == [records[1]]
+
+
+async def test_a_record_is_set_aside_once(store: Store) -> None:
+    await store.set_aside(aside(7, at=100))
+    await store.set_aside(aside(7, at=200))
+    assert list(await store.load_set_aside(limit=10)) == [aside(7, at=100)]
+
+
+async def test_records_set_aside_long_ago_expire(store: Store) -> None:
+    await store.set_aside(aside(7, at=100))
+    await store.set_aside(aside(8, at=101))
+    assert await store.expire(0, cdrs_before=101) == 1
+    assert list(await store.load_set_aside(limit=10)) == [aside(8, at=101)]
+
+
+# --- leases ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_lease_is_held_by_one(harness: Harness) -> None:
+    other = await harness.another()
+    lease = await harness.store.acquire("probing", "one", 60)
+    assert lease is not None
+    assert (lease.name, lease.holder) == ("probing", "one")
+    assert await other.acquire("probing", "two", 60) is None
+    assert await harness.store.acquire("probing", "one", 60) is None
+    elsewhere = await other.acquire("pulls", "two", 60)
+    assert elsewhere is not None
+
+
+async def test_many_that_want_a_lease_at_once_are_told_of_one_holder(harness: Harness) -> None:
+    stores = [harness.store, await harness.another()]
+    leases = await asyncio.gather(*(stores[n % 2].acquire("probing", str(n), 60) for n in range(20)))
+    assert len([lease for lease in leases if lease is not None]) == 1
+
+
+async def test_a_lease_that_is_not_renewed_ends_and_its_generation_grows(harness: Harness) -> None:
+    other = await harness.another()
+    lease = await harness.store.acquire("probing", "one", 0.1)
+    assert lease is not None
+    taken = None
+    while taken is None:
+        taken = await other.acquire("probing", "two", 60)
+    assert taken.generation > lease.generation
+    assert not await harness.store.renew(lease, 60)
+    await harness.store.release(lease)
+    assert await harness.store.acquire("probing", "one", 60) is None, "who lost it cannot end it for its new holder"
+    assert await other.renew(taken, 60)
+
+
+async def test_a_renewed_lease_lasts_longer(store: Store) -> None:
+    lease = await store.acquire("probing", "one", 1)
+    assert lease is not None
+    assert await store.renew(lease, 60)
+    await asyncio.sleep(1.1)
+    assert await store.acquire("probing", "two", 60) is None
+    assert await store.renew(lease, 60)
+
+
+async def test_a_lease_that_ended_cannot_be_renewed_though_nobody_took_it(store: Store) -> None:
+    lease = await store.acquire("probing", "one", 0.001)
+    assert lease is not None
+    await asyncio.sleep(0.05)
+    assert not await store.renew(lease, 60)
+
+
+async def test_a_released_lease_is_free_at_once_and_its_generation_grows(harness: Harness) -> None:
+    lease = await harness.store.acquire("probing", "one", 60)
+    assert lease is not None
+    await harness.store.release(lease)
+    store = await harness.reopen()
+    again = await store.acquire("probing", "one", 60)
+    assert again is not None
+    assert again.generation > lease.generation
+    assert not await store.renew(lease, 60)
+
+
+async def test_who_lost_the_lease_writes_nothing_that_is_conditional_on_it(harness: Harness) -> None:
+    store, other = harness.store, await harness.another()
+    former = await store.acquire("pulls", "one", 60)
+    assert former is not None
+    saved = await store.save_platform(platform(), lease=former)
+    await store.set_meta("pulled", b"1", lease=former)
+    await store.release(former)
+    newer = await other.acquire("pulls", "two", 60)
+    assert newer is not None
+    writes: list[Callable[[], Awaitable[object]]] = [
+        lambda: store.save_platform(replace(saved, version="2.3.0"), lease=former),
+        lambda: store.save_platform(platform(), lease=former),  # a conflict as well
+        lambda: store.set_meta("pulled", b"2", lease=former),
+        lambda: store.set_meta("never", b"2", lease=former),
+    ]
+    for write in writes:
+        with pytest.raises(LeaseLost):
+            await write()
+    assert list((await store.load_platforms())[1]) == [saved]
+    assert (await store.get_meta("pulled"), await store.get_meta("never")) == (b"1", None)
+    await other.save_platform(replace(saved, version="2.3.0"), lease=newer)
+    await other.set_meta("pulled", b"3", lease=newer)
+    assert await store.get_meta("pulled") == b"3"
+
+
+async def test_after_its_end_a_lease_allows_no_write(store: Store) -> None:
+    lease = await store.acquire("pulls", "one", 0.001)
+    assert lease is not None
+    await asyncio.sleep(0.05)
+    with pytest.raises(LeaseLost):
+        await store.set_meta("pulled", b"1", lease=lease)
+    assert await store.get_meta("pulled") is None
+
+
+# --- meta ------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_first_fact_of_a_name_stays_and_everybody_is_told_of_it(harness: Harness) -> None:
+    stores = [harness.store, await harness.another()]
+    told = await asyncio.gather(*(stores[n % 2].add_meta("keys", b"%d" % n) for n in range(20)))
+    assert len(set(told)) == 1
+    assert await harness.store.get_meta("keys") == told[0]
+    assert await harness.store.add_meta("keys", b"late") == told[0]
+
+
+async def test_a_fact_is_added_to_only_by_who_knows_the_newest(store: Store) -> None:
+    assert await store.add_meta("keys", b"1", after=b"0") == b""
+    assert await store.get_meta("keys") is None
+    assert await store.add_meta("keys", b"1") == b"1"
+    assert await store.add_meta("keys", b"12", after=b"1") == b"12"
+    assert await store.add_meta("keys", b"13", after=b"1") == b"12"
+    assert await store.get_meta("keys") == b"12"
 
 
 async def test_meta_is_kept_by_name(harness: Harness) -> None:

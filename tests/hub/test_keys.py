@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from base64 import b64encode
@@ -181,6 +182,38 @@ async def test_a_store_asks_for_every_key_that_was_ever_first() -> None:
         with pytest.raises(KeyMissing):
             await check(lacking, store)
     await check(Keys({"one": ONE, "two": TWO}), store)
+
+
+class _Slow:
+    """Every call of the store lets the others go first."""
+
+    async def before(self, call: str) -> None:
+        await asyncio.sleep(0)
+
+    after = before
+
+
+async def test_of_processes_that_start_at_once_none_loses_its_key() -> None:
+    data = MemoryData()
+    stores = [MemoryStore(data, hooks=_Slow()) for _ in range(2)]
+    for store in stores:
+        await store.start()
+    rings = (Keys({"one": ONE, "two": TWO}), Keys({"two": TWO, "one": ONE}))
+    await asyncio.gather(*(check(ring, store) for ring, store in zip(rings, stores, strict=True)))
+    for lacking in (Keys({"two": TWO}), Keys({"one": ONE})):
+        with pytest.raises(KeyMissing):
+            await check(lacking, stores[0])
+
+
+async def test_of_processes_that_start_at_once_with_keys_of_their_own_one_is_refused() -> None:
+    data = MemoryData()
+    stores = [MemoryStore(data, hooks=_Slow()) for _ in range(2)]
+    for store in stores:
+        await store.start()
+    rings = (Keys({"one": ONE}), Keys({"two": TWO}))
+    checks = (check(ring, store) for ring, store in zip(rings, stores, strict=True))
+    outcomes = await asyncio.gather(*checks, return_exceptions=True)
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["KeyMissing", "NoneType"]
 
 
 def _flipped(data: bytes, bit: int) -> bytes:

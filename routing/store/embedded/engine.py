@@ -8,11 +8,11 @@ from pathlib import Path
 
 from routing.directory import Platform
 from routing.state import ObjectState, StateKey
-from routing.store.embedded import platforms, records
+from routing.store.embedded import leases, platforms, records
 from routing.store.embedded import states as objects
 from routing.store.embedded.schema import FILE, open_reader, open_writer
 from routing.store.embedded.threads import Reader, Writer
-from routing.store.port import CdrKey, CdrRecord, Mark
+from routing.store.port import CdrKey, CdrRecord, Lease, Mark, SetAside
 
 
 class EmbeddedStore:
@@ -48,8 +48,8 @@ class EmbeddedStore:
     async def load_platforms(self) -> tuple[int, Sequence[Platform]]:
         return await self._reader.submit(platforms.load)
 
-    async def save_platform(self, platform: Platform) -> Platform:
-        return await self._writer.submit(lambda c: platforms.save(c, platform), landed=self._changed)
+    async def save_platform(self, platform: Platform, *, lease: Lease | None = None) -> Platform:
+        return await self._writer.submit(lambda c: platforms.save(c, platform, lease), landed=self._changed)
 
     async def find_credential(self, digest: bytes) -> Platform | None:
         return await self._reader.submit(lambda c: platforms.find(c, digest))
@@ -88,7 +88,7 @@ class EmbeddedStore:
     async def remove_mark(self, mark: Mark) -> None:
         await self._writer.submit(lambda c: records.remove_mark(c, mark))
 
-    # --- rewritten URLs and meta -------------------------------------------------------------------------------------
+    # --- rewritten URLs, expiry --------------------------------------------------------------------------------------
 
     async def put_url(self, ref: str, content: bytes, expires: int) -> None:
         await self._writer.submit(lambda c: records.put_url(c, ref, content, expires))
@@ -102,8 +102,28 @@ class EmbeddedStore:
             total += dropped
         return total
 
+    # --- records set aside, leases, meta -----------------------------------------------------------------------------
+
+    async def set_aside(self, record: SetAside) -> None:
+        await self._writer.submit(lambda c: records.set_aside(c, record))
+
+    async def load_set_aside(self, *, limit: int) -> Sequence[SetAside]:
+        return await self._reader.submit(lambda c: records.load_set_aside(c, limit))
+
+    async def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
+        return await self._writer.submit(lambda c: leases.acquire(c, name, holder, seconds))
+
+    async def renew(self, lease: Lease, seconds: float) -> bool:
+        return await self._writer.submit(lambda c: leases.renew(c, lease, seconds))
+
+    async def release(self, lease: Lease) -> None:
+        await self._writer.submit(lambda c: leases.release(c, lease))
+
     async def get_meta(self, name: str) -> bytes | None:
         return await self._reader.submit(lambda c: records.get_meta(c, name))
 
-    async def set_meta(self, name: str, value: bytes) -> None:
-        await self._writer.submit(lambda c: records.set_meta(c, name, value))
+    async def set_meta(self, name: str, value: bytes, *, lease: Lease | None = None) -> None:
+        await self._writer.submit(lambda c: records.set_meta(c, name, value, lease))
+
+    async def add_meta(self, name: str, value: bytes, *, after: bytes | None = None) -> bytes:
+        return await self._writer.submit(lambda c: records.add_meta(c, name, value, after))

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from routing.directory import Platform
 from routing.store.codec import decode_platform, encode_platform, held
-from routing.store.port import Conflict, Taken
+from routing.store.embedded import leases
+from routing.store.port import Conflict, Lease, Taken
 
 
 def load(connection: sqlite3.Connection) -> tuple[int, Sequence[Platform]]:
@@ -19,8 +20,10 @@ def load(connection: sqlite3.Connection) -> tuple[int, Sequence[Platform]]:
     return revision, [decode_platform(record) for (record,) in records]
 
 
-def save(connection: sqlite3.Connection, platform: Platform) -> Platform:
-    """Checks everything before it writes anything. Raises Conflict and Taken."""
+def save(connection: sqlite3.Connection, platform: Platform, lease: Lease | None) -> Platform:
+    """Checks everything before it writes anything. Raises LeaseLost, Conflict and Taken."""
+    if lease is not None:
+        leases.demand(connection, lease)
     id = platform.id
     row = connection.execute("SELECT revision FROM platforms WHERE id = ?", (id,)).fetchone()
     current: int = row[0] if row else 0

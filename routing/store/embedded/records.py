@@ -1,4 +1,4 @@
-"""CDR memory, marks, stored URLs and meta in SQLite: small records by key."""
+"""CDR memory, marks, stored URLs, records set aside and meta in SQLite: small records by key."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Final
 
 from routing.log.port import Position, TopicPartition
-from routing.store.codec import cdr_key
-from routing.store.port import CdrKey, CdrRecord, Conflict, Mark
+from routing.store.codec import cdr_key, decode_headers, encode_headers
+from routing.store.embedded import leases
+from routing.store.port import CdrKey, CdrRecord, Conflict, Lease, Mark, SetAside
 
 EXPIRE_ROWS: Final = 500
 """How many records one transaction drops, so that other writes get their turn in between."""
@@ -120,7 +121,52 @@ def expire(connection: sqlite3.Connection, now: int, cdrs_before: int) -> int:
     cdrs = connection.execute(
         "DELETE FROM cdrs WHERE id IN (SELECT id FROM cdrs WHERE recorded < ? LIMIT ?)", (cdrs_before, EXPIRE_ROWS)
     )
-    return urls.rowcount + cdrs.rowcount
+    aside = connection.execute(
+        "DELETE FROM set_aside WHERE id IN (SELECT id FROM set_aside WHERE at < ? LIMIT ?)", (cdrs_before, EXPIRE_ROWS)
+    )
+    return urls.rowcount + cdrs.rowcount + aside.rowcount
+
+
+# --- records set aside -----------------------------------------------------------------------------------------------
+
+
+def set_aside(connection: sqlite3.Connection, record: SetAside) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO set_aside"
+        " (topic, partition, epoch, offset, append_time, at, reason, key, headers, value)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *record.tp,
+            *record.position,
+            record.append_time,
+            record.at,
+            record.reason,
+            record.key,
+            encode_headers(record.headers),
+            record.value,
+        ),
+    )
+
+
+def load_set_aside(connection: sqlite3.Connection, limit: int) -> Sequence[SetAside]:
+    rows = connection.execute(
+        "SELECT topic, partition, epoch, offset, append_time, at, reason, key, headers, value FROM set_aside"
+        " ORDER BY at DESC, epoch DESC, offset DESC LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return [
+        SetAside(
+            TopicPartition(topic, partition),
+            Position(epoch, offset),
+            append_time,
+            at,
+            reason,
+            key,
+            decode_headers(headers),
+            value,
+        )
+        for topic, partition, epoch, offset, append_time, at, reason, key, headers, value in rows
+    ]
 
 
 # --- meta ------------------------------------------------------------------------------------------------------------
@@ -131,5 +177,16 @@ def get_meta(connection: sqlite3.Connection, name: str) -> bytes | None:
     return row[0] if row else None
 
 
-def set_meta(connection: sqlite3.Connection, name: str, value: bytes) -> None:
+def set_meta(connection: sqlite3.Connection, name: str, value: bytes, lease: Lease | None) -> None:
+    """Raises LeaseLost before it writes anything."""
+    if lease is not None:
+        leases.demand(connection, lease)
     connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)", (name, value))
+
+
+def add_meta(connection: sqlite3.Connection, name: str, value: bytes, after: bytes | None) -> bytes:
+    stored = get_meta(connection, name)
+    if stored != after:
+        return stored or b""
+    set_meta(connection, name, value, None)
+    return value

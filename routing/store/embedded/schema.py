@@ -57,6 +57,18 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE UNIQUE INDEX urls_ref ON urls (ref)",
         "CREATE INDEX urls_expires ON urls (expires)",
     ),
+    (
+        """CREATE TABLE leases (
+            name TEXT PRIMARY KEY, holder TEXT NOT NULL, generation INTEGER NOT NULL, ends INTEGER NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE set_aside (
+            id INTEGER PRIMARY KEY, topic TEXT NOT NULL, partition INTEGER NOT NULL, epoch INTEGER NOT NULL,
+            offset INTEGER NOT NULL, append_time INTEGER NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL,
+            key BLOB NOT NULL, headers BLOB NOT NULL, value BLOB NOT NULL
+        )""",
+        "CREATE UNIQUE INDEX set_aside_position ON set_aside (topic, partition, epoch, offset)",
+        "CREATE INDEX set_aside_at ON set_aside (at)",
+    ),
 )
 
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from routing.store.port import Conflict, StoreAway, Taken
+from routing.store.port import Conflict, LeaseLost, StoreAway, Taken
 
 T = TypeVar("T")
 
@@ -150,7 +150,8 @@ class Reader:
 class Writer(Reader):
     """The one thread that writes, a transaction for everything that is queued.
 
-    A job checks before it writes: when it raises Conflict or Taken it has written nothing, and its neighbours go on.
+    A job checks before it writes: when it raises Conflict, Taken or LeaseLost it has written nothing, and its
+    neighbours go on.
     """
 
     verb = "write"
@@ -177,7 +178,7 @@ class Writer(Reader):
                 job.error = None
                 try:
                     job.value = job.work(connection)
-                except (Conflict, Taken) as refused:
+                except (Conflict, Taken, LeaseLost) as refused:
                     job.error = refused
             connection.execute("COMMIT")
         finally:

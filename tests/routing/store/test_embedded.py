@@ -119,6 +119,27 @@ async def test_a_schema_from_the_future_is_refused_with_a_sentence(tmp_path: Pat
         await EmbeddedStore(tmp_path).start()
 
 
+async def test_a_file_of_an_older_release_is_brought_up_to_date_and_keeps_its_data(tmp_path: Path) -> None:
+    store = EmbeddedStore(tmp_path)
+    await store.start()
+    saved = await store.save_platform(Platform("p1"))
+    await store.write_states([state("L1", 1)])
+    await store.close()
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        for table in ("leases", "set_aside"):  # what came with schema 2
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("PRAGMA user_version=1")
+    connection.close()
+    await store.start()
+    try:
+        assert list((await store.load_platforms())[1]) == [saved]
+        assert await store.read_states([state("L1", 1).key]) == {state("L1", 1).key: state("L1", 1)}
+        assert await store.acquire("probing", "one", 60) is not None
+        assert list(await store.load_set_aside(limit=1)) == []
+    finally:
+        await store.close()
+
+
 async def test_the_file_of_somebody_else_is_refused_with_a_sentence(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / FILE) as connection:
         connection.execute("CREATE TABLE theirs (x)")
