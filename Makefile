@@ -28,10 +28,10 @@ ifneq ($(shell test -x $(PY) && cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help install run test check format sim chaos bench lock clean
+.PHONY: help install run test check format sim chaos bench engines engines-stop lock clean
 
 help: ## list the targets (the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  Options: make test ARGS='-k name' WORKERS=4 · make sim SEEDS=10000 · make run, chaos, bench, sim ARGS='...'"
 
@@ -41,7 +41,8 @@ install: $(STAMP) ## make .venv with everything, and the command .venv/bin/ocpi-
 run: $(STAMP) ## the hub and two sample parties, live; Ctrl-C ends everything
 	@$(PY) -m hub.demo $(ARGS)
 
-test: $(STAMP) ## the whole test suite
+test: $(STAMP) ## the whole test suite; also on a real Kafka and MongoDB where they can be had
+	@$(PY) -m tests.engines fetch
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(STAMP) ## ruff, format, mypy strict, import rules, dependencies, house rules
@@ -64,6 +65,12 @@ chaos: $(STAMP) ## kill -9 and SIGTERM under load, then judge every promise
 
 bench: $(STAMP) ## the figures beside their references; fails where one is missed
 	@$(PY) -m tests.bench $(ARGS)
+
+engines: $(STAMP) ## a real Kafka and MongoDB below .hub/engines: fetch what is missing, start, say the addresses
+	@$(PY) -m tests.engines start
+
+engines-stop: $(STAMP) ## end exactly those
+	@$(PY) -m tests.engines stop
 
 lock: $(LOCK_BIN)/pip-compile ## write both locks anew from pyproject.toml (UPGRADE=1: newest versions)
 	@$(LOCK_BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \

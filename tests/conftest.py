@@ -1,4 +1,4 @@
-"""What every test shares: the profiles of hypothesis.
+"""What every test shares: the real engines (tests/engines), and the profiles of hypothesis.
 
 `HYPOTHESIS_PROFILE=fixed` (the default) draws the same examples on every machine, so that a change is judged by what
 it changed; `explore` draws new ones, many, and prints how to replay a failure. No profile judges by the clock: the
@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 
 from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.engines.plugin"]
 
 CLOCKLESS = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 

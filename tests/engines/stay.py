@@ -1,0 +1,16 @@
+"""The engines of `make engines`: of the checkout, started once, there until they are stopped."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.engines.kafka import Kafka
+from tests.engines.mongo import Mongo
+from tests.engines.process import ROOT
+
+FOLDER: Final = ROOT / ".hub" / "engines"
+
+
+def both() -> tuple[Kafka, Mongo]:
+    """Both, whether they run or not."""
+    return Kafka(FOLDER / "kafka"), Mongo(FOLDER / "mongo")
