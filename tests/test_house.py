@@ -92,6 +92,10 @@ def test_motor_stays_behind_one_module() -> None:
     assert len(offenders(modules(*ROOMS), "motor")) <= 1
 
 
+def test_aiokafka_stays_behind_the_log_on_kafka() -> None:
+    assert {Path(path).parent for path in offenders(modules(*ROOMS), "aiokafka")} == {Path("routing/log/kafka")}
+
+
 def test_decisions_are_pure() -> None:
     pure = [path for path in modules("connectors", "routing") if path.stem in PURE or path.parent.name in PURE]
     assert pure

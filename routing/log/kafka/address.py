@@ -2,8 +2,8 @@
 
     kafka://[user:password@]host:port[,host:port...][?option=value&...]
 
-Options: `security_protocol`, `sasl_mechanism`, `ssl_cafile`, `ssl_certfile`, `ssl_keyfile`, `prefix`. User and password
-are those of SASL, percent-encoded where they hold more than letters and digits.
+Options: `security_protocol`, `sasl_mechanism`, `ssl_cafile`, `ssl_certfile`, `ssl_keyfile`, `prefix`, `single_node`.
+User and password are those of SASL, percent-encoded where they hold more than letters and digits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ SCHEME: Final = "kafka"
 _PORT: Final = 9092
 _PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-_OPTIONS: Final = ("security_protocol", "sasl_mechanism", "ssl_cafile", "ssl_certfile", "ssl_keyfile", "prefix")
+_OPTIONS: Final = (
+    "security_protocol", "sasl_mechanism", "ssl_cafile", "ssl_certfile", "ssl_keyfile", "prefix", "single_node",
+)  # fmt: skip
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._-]{0,100}")
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.%]+\]|[^\[\]:/@\s]+")
 
@@ -26,11 +28,13 @@ _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.%]+\]|[^\[\]:/@\s]+")
 class KafkaAddress:
     """`servers` are host:port, to begin with; `prefix` stands before every name of a topic and a group.
 
+    `single_node` says that the cluster is one machine, and that its loss is accepted: nothing is replicated.
     What SASL needs to know is never shown. The files are paths, "" for none.
     """
 
     servers: tuple[str, ...]
     prefix: str = ""
+    single_node: bool = False
     security_protocol: str = "PLAINTEXT"
     sasl_mechanism: str = ""
     ssl_cafile: str = ""
@@ -68,6 +72,7 @@ class KafkaAddress:
             servers=tuple(_server(host) for host in hosts.split(",")),
             username=unquote(username),
             password=unquote(password),
+            single_node=options.pop("single_node", "false") == "true",
             **options,
         )
         address._agree()
@@ -115,15 +120,18 @@ def _options(query: str) -> dict[str, str]:
         options["security_protocol"] = _one_of("security_protocol", options["security_protocol"], _PROTOCOLS)
     if "sasl_mechanism" in options:
         options["sasl_mechanism"] = _one_of("sasl_mechanism", options["sasl_mechanism"], _MECHANISMS)
+    if "single_node" in options:
+        options["single_node"] = _one_of("single_node", options["single_node"], ("true", "false"))
     if not _PREFIX.fullmatch(options.get("prefix", "")):
         raise ValueError("prefix is at most 100 letters, digits, dots, dashes and underscores")
     return options
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value.upper() not in allowed:
-        raise ValueError(f"{name} is one of {', '.join(allowed)}, not {value}")
-    return value.upper()
+    for one in allowed:
+        if value.lower() == one.lower():
+            return one
+    raise ValueError(f"{name} is one of {', '.join(allowed)}, not {value}")
 
 
 def _server(text: str) -> str:

@@ -50,6 +50,12 @@ def test_tls_and_sasl() -> None:
     assert address.sasl
 
 
+def test_a_cluster_of_one_is_said() -> None:
+    assert not KafkaAddress.parse("kafka://one").single_node
+    assert not KafkaAddress.parse("kafka://one?single_node=false").single_node
+    assert KafkaAddress.parse("kafka://one?single_node=True").single_node
+
+
 def test_credentials_are_never_shown() -> None:
     address = KafkaAddress.parse(f"{SASL}?security_protocol=SASL_SSL")
     for text in (repr(address), str(address), f"{address}"):
@@ -81,6 +87,7 @@ def test_credentials_are_never_shown() -> None:
         ("kafka://one?security_protocol=SSL&ssl_keyfile=x", "asks for its ssl_certfile"),
         ("kafka://one?linger_ms=5", "no option linger_ms; there are security_protocol,"),
         ("kafka://one?prefix=a&prefix=b", "stands twice"),
+        ("kafka://one?single_node=perhaps", "single_node is one of true, false, not perhaps"),
         ("kafka://one?prefix", "option=value"),
         ("kafka://one?prefix=", "prefix is empty"),
         ("kafka://one?prefix=a/b", "letters, digits"),
