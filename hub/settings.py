@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from connectors.values import PartyId
+from hub.engine_url import EngineUrl, shown
 
 PREFIX = "HUB_"
 START, END = "<!-- settings -->", "<!-- /settings -->"
@@ -56,13 +57,17 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _engine(value: str) -> str:
-    scheme = value.partition(":")[0]
-    if scheme in ("kafka", "mongodb", "mongodb+srv"):
-        raise ValueError(f"the {scheme} engine is not built yet; leave the setting out for the embedded engine")
-    if value not in ("embedded", "embedded:", "embedded://"):
-        raise ValueError("there is no such engine; 'embedded' belongs here, or nothing")
-    return "embedded"
+def _log_engine(value: Any) -> EngineUrl:
+    url = value if isinstance(value, EngineUrl) else EngineUrl.judged(str(value), ("kafka",))
+    if not url.embedded:
+        from routing.log.kafka.address import KafkaAddress  # noqa: PLC0415 - who needs no Kafka does not load it
+
+        KafkaAddress.parse(url.get_secret_value())
+    return url
+
+
+def _store_engine(value: Any) -> EngineUrl:
+    return value if isinstance(value, EngineUrl) else EngineUrl.judged(str(value), ("mongodb", "mongodb+srv"))
 
 
 def _user_data() -> Path:
@@ -73,7 +78,8 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Url = Annotated[str, AfterValidator(_url)]
-Engine = Annotated[str, AfterValidator(_engine)]
+LogEngine = Annotated[EngineUrl, NoDecode, PlainValidator(_log_engine)]
+StoreEngine = Annotated[EngineUrl, NoDecode, PlainValidator(_store_engine)]
 
 
 class Settings(BaseSettings):
@@ -110,12 +116,29 @@ class Settings(BaseSettings):
         description="Folder of the embedded engine and of keys made at the first start, kept over restarts",
         json_schema_extra={"shown": "~/.local/share/ocpi-hub"},
     )
-    log: Engine = Field("embedded", description="Engine of the log, by URL")
-    store: Engine = Field("embedded", description="Engine of the store, by URL")
+    log: LogEngine = Field(
+        EngineUrl("embedded"),
+        description="Engine of the log: `embedded`, or `kafka://[user:password@]host:port[,host:port][?option=value]`",
+    )
+    store: StoreEngine = Field(
+        EngineUrl("embedded"), description="Engine of the store: `embedded`, or a MongoDB URI (`mongodb://...`)"
+    )
     keys: SecretStr | None = Field(
         None,
-        description="Keys of what is stored: the first encrypts, all decrypt; without one a file in `HUB_DATA`",
+        description="Keys of what is stored: the first encrypts, all decrypt; without one a file in `HUB_DATA`. "
+        "The same in every process of one hub",
     )
+    member: str = Field(
+        "",
+        description="Name of this worker in its Kafka group, the same after each restart and no other process's: "
+        "a restart within `HUB_SESSION_SECONDS` then moves no partitions; without one a new name each time",
+        pattern=r"^[A-Za-z0-9._-]*$",
+        max_length=100,
+    )
+    session_seconds: Annotated[float, Field(ge=2, le=300)] = Field(
+        10, description="After so long without a sign of life the partitions of a worker go to others (Kafka)"
+    )
+    start_seconds: Seconds = Field(60, description="How long a start waits for its engines before it gives up")
     allow_networks: Annotated[tuple[Network, ...], NoDecode, PlainValidator(_networks)] = Field(
         (), description="Networks, comma separated, where plain http and private addresses are allowed"
     )
@@ -195,15 +218,19 @@ def _sentence(error: Any) -> str:
     info = Settings.model_fields[field]
     name = PREFIX + field.upper()
     reason = str(error["msg"]).removeprefix("Value error, ")
-    got = "a value that is not shown" if _secret(info) else repr(os.environ.get(name, error.get("input")))
+    got = "a value that is not shown" if _secret(info) else repr(_shown(info, os.environ.get(name, error.get("input"))))
     if error["type"] != "value_error":
         reason = reason[0].lower() + reason[1:]
-    example = "" if (shown := _default(info)) == "" else f", for example {name}={shown}"
+    example = "" if (default := _default(info)) == "" else f", for example {name}={default}"
     return f"{name} got {got}: {reason}{example}. {name} is: {info.description}."
 
 
 def _secret(info: FieldInfo) -> bool:
     return "SecretStr" in str(info.annotation)
+
+
+def _shown(info: FieldInfo, value: Any) -> Any:
+    return shown(str(value)) if info.annotation is EngineUrl else value
 
 
 def _default(info: FieldInfo) -> str:
@@ -215,15 +242,15 @@ def _default(info: FieldInfo) -> str:
 
 def effective(settings: Settings) -> dict[str, str]:
     """Every variable and its value as it holds now; of a secret only whether it is set."""
-    shown: dict[str, str] = {}
+    found: dict[str, str] = {}
     for field, info in Settings.model_fields.items():
         value = getattr(settings, field)
         if _secret(info):
             value = "(not set)" if value is None else "(set, not shown)"
         elif isinstance(value, tuple) and not isinstance(value, PartyId):
             value = ",".join(map(str, value))
-        shown[PREFIX + field.upper()] = "" if value is None else str(value)
-    return shown
+        found[PREFIX + field.upper()] = "" if value is None else str(value)
+    return found
 
 
 class Described(NamedTuple):

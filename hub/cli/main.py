@@ -8,6 +8,7 @@ import typer
 
 from hub import settings as hub_settings
 from hub.cli import output, party, simulate
+from hub.processes.parts import EDGE, SERVE, WORKER, Parts
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,12 +23,28 @@ app.add_typer(simulate.app, name="simulate")
 
 @app.command()
 def serve() -> None:
-    """Run the hub alone, until SIGTERM or Ctrl-C."""
+    """Run the hub, edge and worker in one, until SIGTERM or Ctrl-C."""
+    _run(SERVE)
+
+
+@app.command()
+def edge() -> None:
+    """Run an edge: it takes the parties' calls. Any number of them, on Kafka and MongoDB."""
+    _run(EDGE)
+
+
+@app.command()
+def worker() -> None:
+    """Run a worker: it sends what the edges put onto the log. Any number of them, on Kafka and MongoDB."""
+    _run(WORKER)
+
+
+def _run(parts: Parts) -> None:
     settings = hub_settings.load_or_exit()
-    from hub.serve import run  # noqa: PLC0415 - the other commands start without the server's weight
+    from hub.processes.run import run  # noqa: PLC0415 - the other commands start without the server's weight
 
     with output.failures():
-        code = run(settings)
+        code = run(settings, parts)
     raise typer.Exit(code)
 
 

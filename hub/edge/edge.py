@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from hub.edge.authenticate import Authenticator
 from hub.edge.own import Own
 from hub.edge.pipeline import Pipeline
@@ -56,18 +54,14 @@ class Edge:
             max_body_bytes=settings.max_body_bytes,
         )
         self._server = HttpServer(pipeline.answer, clock)
-        self._lag: asyncio.Task[None] | None = None
         self._draining = False
 
     async def start(self) -> None:
         """Position the replies, then listen. Raises OSError when the address is taken, and LogError."""
-        self._metrics.watch(
-            directory=lambda: self._registry.directory, exchanges_dropped=lambda: self._exchanges.dropped
-        )
+        self._metrics.watch(exchanges_dropped=lambda: self._exchanges.dropped)
         await self._waiting.open(self._log)
         await self._server.start(self._settings.host, self._settings.port)
         self._exchanges.start()
-        self._lag = asyncio.create_task(self._metrics.measure_lag(), name="event-loop-lag")
 
     @property
     def port(self) -> int:
@@ -91,8 +85,4 @@ class Edge:
         """Close every connection, and publish the exchanges that still wait."""
         self._draining = True
         await self._server.close()
-        if self._lag is not None:
-            self._lag.cancel()
-            await asyncio.gather(self._lag, return_exceptions=True)
-            self._lag = None
         await self._exchanges.close()

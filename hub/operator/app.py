@@ -48,7 +48,7 @@ def operator_app(
         return answer({"status": "alive"})
 
     async def readyz(_: web.Request) -> web.Response:
-        reasons = [sentence for trouble in ready if (sentence := trouble())]
+        reasons = list(dict.fromkeys(sentence for trouble in ready if (sentence := trouble())))
         return answer({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
 
     async def page(_: web.Request) -> web.Response:

@@ -114,6 +114,12 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def trouble(self) -> str | None:
+        """Why it does not do its work now, as a sentence (readiness)."""
+        if self.failure is not None or self._consumer.holds():
+            return self.failure
+        return "the worker is no member of its group: the log has not heard of it lately"
+
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.failure = f"the worker stopped: {type(error).__name__}: {error}"

@@ -27,7 +27,8 @@ def test_the_defaults_that_others_rely_on() -> None:
     assert (settings.host, settings.port) == ("127.0.0.1", 8080)
     assert settings.operator_base == "http://127.0.0.1:8081"
     assert settings.party == PartyId("NL", "HUB")
-    assert (settings.log, settings.store, settings.keys, settings.operator_key) == ("embedded", "embedded", None, None)
+    assert (str(settings.log), str(settings.store)) == ("embedded", "embedded")
+    assert (settings.keys, settings.operator_key, settings.member) == (None, None, "")
     assert settings.allow_networks == ()
     assert settings.data_folder.is_absolute() and settings.data_folder.name == "ocpi-hub"
 
@@ -58,7 +59,9 @@ def test_the_environment_sets_them(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HUB_PORT", "70000", "less than or equal to 65535"),
         ("HUB_PARTY", "HUB", "write COUNTRY-PARTY"),
         ("HUB_ALLOW_NETWORKS", "127.0.0.1/8,home", "'home' is not a network"),
-        ("HUB_LOG", "kafka://k", "the kafka engine is not built yet"),
+        ("HUB_LOG", "kafka://h:x", "needs a port"),
+        ("HUB_LOG", "mongodb://h", "HUB_LOG got 'mongodb://h': there is no such engine"),
+        ("HUB_MEMBER", "a b", "HUB_MEMBER got 'a b'"),
         ("HUB_STORE", "file:x", "'embedded' belongs here"),
         ("HUB_PUBLIC_URL", "hub.example", "begins with http"),
         ("HUB_DRAIN_SECONDS", "nan", "HUB_DRAIN_SECONDS got 'nan'"),
@@ -81,9 +84,22 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "canary" not in str(caught.value)
     monkeypatch.setenv("HUB_OPERATOR_KEY", "canary-canary-canary")
     monkeypatch.setenv("HUB_KEYS", "canary")
+    monkeypatch.setenv("HUB_LOG", "kafka://hub:canary@h:9092?security_protocol=SASL_SSL")
+    monkeypatch.setenv("HUB_STORE", "mongodb://hub:canary@h/hub")
     settings = load()
+    assert settings.log.get_secret_value().startswith("kafka://hub:canary@h")
+    assert effective(settings)["HUB_STORE"] == "mongodb://(not shown)@h/hub"
     assert "canary" not in repr(settings) + str(effective(settings)) + settings_table()
     assert effective(settings)["HUB_KEYS"] == "(set, not shown)"
+
+
+@pytest.mark.parametrize("url", ["kafka://hub:canary@h:9092", "kafka:/hub:canary@h", "mongo://hub:canary@h"])
+def test_a_wrong_url_of_an_engine_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    for name in ("HUB_LOG", "HUB_STORE"):
+        monkeypatch.setenv(name, url)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert len(caught.value.sentences) == 2 and "canary" not in str(caught.value)
 
 
 def test_a_command_with_wrong_settings_ends_with_2_and_no_stack_trace() -> None:

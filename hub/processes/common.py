@@ -1,0 +1,87 @@
+"""What edge, worker and operator port of one process share: engines, keys, directory, the way out to platforms."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from connectors.client.client import Client
+from hub import keys as hub_keys
+from hub.keys import Keys
+from hub.metrics import Metrics
+from hub.onboarding.desk import Desk, Identity
+from hub.onboarding.handshake import Handshake
+from hub.processes.engines import make_folder, open_engines
+from hub.processes.parts import CannotServe
+from hub.registry import Registry
+from hub.rewriter import Rewriter
+from hub.settings import Settings
+from routing.clock import Clock
+from routing.log.port import Log
+from routing.store.port import Store, StoreError
+
+LEAST_SETTLE: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """All of it started; `name` is the process's own, and no other's."""
+
+    settings: Settings
+    clock: Clock
+    name: str
+    log: Log
+    store: Store
+    registry: Registry
+    client: Client
+    desk: Desk
+    rewriter: Rewriter
+    metrics: Metrics
+
+
+async def open_common(settings: Settings, clock: Clock, metrics: Metrics, stack: AsyncExitStack) -> Common:
+    """Start it; `stack` ends it again. Raises CannotServe with a sentence."""
+    engines = await open_engines(settings, stack, settle=settings.drain_seconds + LEAST_SETTLE)
+    keys = await find_keys(settings, engines.store)
+    registry = Registry(engines.store, keys, hub=settings.party)
+    try:
+        await registry.start()
+    except StoreError as error:
+        raise CannotServe(f"the store went away during the start ({error}): start it again") from error
+    stack.push_async_callback(registry.stop)
+    client = Client(
+        settings.allow_networks, connect_timeout=settings.connect_seconds, body_limit=settings.max_answer_bytes
+    )
+    await client.start()
+    stack.push_async_callback(client.close)
+    handshake = Handshake(client, within=settings.handshake_seconds, allow_networks=settings.allow_networks)
+    return Common(
+        settings=settings,
+        clock=clock,
+        name=f"{socket.gethostname()}-{os.getpid()}",
+        log=engines.log,
+        store=engines.store,
+        registry=registry,
+        client=client,
+        desk=Desk(registry, keys, handshake, Identity.of(settings)),
+        rewriter=Rewriter(keys, engines.store, settings.public_url),
+        metrics=metrics,
+    )
+
+
+async def find_keys(settings: Settings, store: Store) -> Keys:
+    """`HUB_KEYS`, or the key file in `HUB_DATA`, proved to be those of this store's data. Raises CannotServe."""
+    given = settings.keys
+    try:
+        if given is not None:
+            keys = Keys.parse(given.get_secret_value())
+        else:
+            make_folder(settings.data_folder)
+            keys = Keys.load_or_make(settings.data_folder)
+        await hub_keys.check(keys, store)
+    except (hub_keys.KeysError, StoreError) as error:
+        raise CannotServe(str(error)) from error
+    return keys

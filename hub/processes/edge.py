@@ -1,0 +1,21 @@
+"""The edge of a process, put together."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from hub.edge.edge import Edge
+from hub.onboarding.credentials import Onboarding
+from hub.processes.common import Common
+from routing.exchanges import Exchanges
+
+
+def make_edge(common: Common, stack: AsyncExitStack) -> Edge:
+    """Not started. `stack` ends what it has beside it; ending the edge itself is its owner's."""
+    onboarding = Onboarding(common.desk)
+    stack.push_async_callback(onboarding.close)
+    return Edge(
+        common.settings, registry=common.registry, log=common.log, client=common.client, rewriter=common.rewriter,
+        onboarding=onboarding, metrics=common.metrics, exchanges=Exchanges(common.log, source=common.name),
+        clock=common.clock,
+    )  # fmt: skip

@@ -1,0 +1,134 @@
+"""The log and the store that the settings name, opened before anything that needs them.
+
+What must be reached over the network is waited for, and said; what cannot be used as it is ends the start at once.
+The libraries of Kafka and MongoDB are loaded by who uses them only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
+
+import structlog
+
+from hub.processes.parts import CannotServe
+from hub.settings import Settings
+from routing.log.port import Log, LogAway, LogError
+from routing.store.port import Store, StoreAway, StoreError
+from routing.topics import PUBLIC
+
+log = structlog.get_logger(__name__)
+
+SAY_SECONDS: Final = 3.0
+AGAIN_SECONDS: Final = 0.5
+
+_TAIL_BYTES: Final = 8 * 2**20  # the worker reads on at once: more of the newest records in memory only costs memory
+
+
+class Engine(Protocol):
+    """What log and store have in common. A start that fails, or is cancelled, leaves nothing to be closed."""
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+AnEngine = TypeVar("AnEngine", bound=Engine)
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Both, started."""
+
+    log: Log
+    store: Store
+
+
+async def open_engines(settings: Settings, stack: AsyncExitStack, *, settle: float) -> Engines:
+    """Start both; `stack` closes them. `settle` are the seconds in which a worker gives partitions up.
+
+    Raises CannotServe with a sentence when one cannot be used, or was not there within `HUB_START_SECONDS`.
+    """
+    if settings.log.embedded or settings.store.embedded:
+        make_folder(settings.data_folder)
+    within = settings.start_seconds
+    opening_log = wait_for(lambda: make_log(settings, settle), stack, name=f"the log {settings.log}", within=within)
+    opening_store = wait_for(lambda: make_store(settings), stack, name=f"the store {settings.store}", within=within)
+    if settings.log.embedded:  # its lock is what tells a second process that the folder is in use
+        return Engines(await opening_log, await opening_store)
+    opened = await _both(asyncio.ensure_future(opening_log), asyncio.ensure_future(opening_store))
+    return Engines(*opened)
+
+
+def make_log(settings: Settings, settle: float) -> Log:
+    """The log, not started. Raises ValueError for an address that is none."""
+    if settings.log.embedded:
+        from routing.log.embedded import EmbeddedLog  # noqa: PLC0415 - loaded by who uses it
+
+        return EmbeddedLog(settings.data_folder, PUBLIC, settle=settle, tail_bytes=_TAIL_BYTES)
+    raise ValueError("the kafka engine is not built yet; leave HUB_LOG out for the embedded engine")
+
+
+def make_store(settings: Settings) -> Store:
+    """The store, not started. Raises ValueError for a URI that is none."""
+    if settings.store.embedded:
+        from routing.store.embedded import EmbeddedStore  # noqa: PLC0415 - loaded by who uses it
+
+        return EmbeddedStore(settings.data_folder)
+    raise ValueError("the mongodb engine is not built yet; leave HUB_STORE out for the embedded engine")
+
+
+def make_folder(path: Path) -> None:
+    """`HUB_DATA`. Raises CannotServe."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        reason = error.strerror
+        raise CannotServe(f"HUB_DATA {path} cannot be made ({reason}): set it to a folder of yours") from error
+
+
+async def wait_for(make: Callable[[], AnEngine], stack: AsyncExitStack, *, name: str, within: float) -> AnEngine:
+    """An engine made and started; made anew and tried again while it is away, given up after `within` seconds.
+
+    `name` is how it is told of. Raises CannotServe.
+    """
+    loop = asyncio.get_running_loop()
+    until, say = loop.time() + within, loop.time() + SAY_SECONDS
+    reason = "it did not answer"
+    while True:
+        try:
+            engine = make()
+            async with asyncio.timeout_at(until):
+                await engine.start()
+        except (LogAway, StoreAway) as away:
+            reason = str(away)
+        except TimeoutError:
+            pass
+        except (LogError, StoreError, ValueError) as error:
+            raise CannotServe(str(error)) from error
+        else:
+            stack.push_async_callback(engine.close)
+            return engine
+        now = loop.time()
+        if now + AGAIN_SECONDS >= until:
+            raise CannotServe(f"{name} was not there within {within:g} s (HUB_START_SECONDS): {reason}")
+        if now >= say:
+            say = now + SAY_SECONDS
+            log.warning("waiting_at_start", waits_for=name, reason=reason, seconds_left=round(until - now))
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+async def _both(opening_log: asyncio.Future[Log], opening_store: asyncio.Future[Store]) -> tuple[Log, Store]:
+    """Both, or the first one's failure, once the other has been given up as well."""
+    both = (opening_log, opening_store)
+    try:
+        await asyncio.gather(*both)
+    finally:
+        for one in both:
+            one.cancel()
+        await asyncio.wait(both)
+    return opening_log.result(), opening_store.result()
