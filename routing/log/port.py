@@ -71,11 +71,17 @@ class Assignment:
 
     `end` is the position that the next record appended would get, or any position not above it and above every
     record that is there: records below it are the replay window's.
+
+    `gap`: records from `committed.next` on are gone, since retention passed them before they were settled; reading
+    goes on with the oldest record that is there. An alarm: whatever they said has to be learned in another way. A
+    partition that falls into a gap while it is held is revoked, and assigned anew with the gap said. Engines that
+    drop nothing unsettled never say it.
     """
 
     tp: TopicPartition
     committed: Committed | None
     end: Position
+    gap: bool = False
 
 
 class LogError(Exception):
@@ -88,6 +94,10 @@ class PublishRefused(LogError):
 
 class PublishUnknown(LogError):
     """The record may be on the log, or may land later."""
+
+
+class LogUnusable(LogError):
+    """The log cannot be used as it is, and waiting mends nothing: the sentence says why and what to do."""
 
 
 class LogAway(LogError):
@@ -176,7 +186,8 @@ class Log(Protocol):
     @property
     def partitions(self) -> int: ...
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Raises LogAway when it cannot be reached now (call again later), another LogError when waiting is no use."""
 
     async def close(self) -> None:
         """Finish what was begun, refuse what comes; members that did not stop are gone as if killed."""
@@ -184,7 +195,8 @@ class Log(Protocol):
     async def publish(self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float) -> Published:
         """Append durably. Raises PublishRefused, or PublishUnknown when `within` seconds pass without an answer.
 
-        Nothing withdraws a record: neither `within`, nor cancelling the caller.
+        Nothing withdraws a record that was begun: neither `within`, nor cancelling the caller. One that was not even
+        begun within that time is refused.
         """
 
     def publish_all(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from routing.log.port import Committed, LogError, Position, TopicPartition
+from routing.log.port import Committed, LogError, LogUnusable, Position, TopicPartition
 
 OFFSET_BITS: Final = 47
 PAGE_SIZE: Final = 16384
@@ -38,10 +38,6 @@ Commits = dict[str, dict[TopicPartition, Committed]]
 
 class LogLocked(LogError):
     """Another process has the folder."""
-
-
-class LogUnusable(LogError):
-    """The folder or the file cannot be used as it is; the sentence says why and what to do."""
 
 
 @dataclass(slots=True, eq=False)

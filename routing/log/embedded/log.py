@@ -13,7 +13,7 @@ from typing import Final
 from routing.clock import SystemClock
 from routing.log.embedded.checkpointer import Checkpointer, checkpoint
 from routing.log.embedded.cursors import EmbeddedCursors
-from routing.log.embedded.file import Folder, LogUnusable, Opened, Topic, open_tables
+from routing.log.embedded.file import Folder, Opened, Topic, open_tables
 from routing.log.embedded.reader import Reader
 from routing.log.embedded.records import MAX_KEY, MAX_NAME
 from routing.log.embedded.tail import Tail
@@ -27,6 +27,7 @@ from routing.log.port import (
     Committed,
     Headers,
     LogAway,
+    LogUnusable,
     Position,
     Published,
     PublishRefused,
