@@ -30,19 +30,15 @@ from aiokafka.errors import (
 
 from routing.log.kafka.address import KafkaAddress
 from routing.log.kafka.difference import Difference, Tools
-from routing.log.kafka.options import client_options
+from routing.log.kafka.options import KafkaUnusable, client_options, why_away, words
 from routing.log.kafka.rules import Found, Judged, config, differences, judge, uneven
-from routing.log.port import LogAway, LogError
+from routing.log.port import LogAway
 from routing.topics import PARTITIONS, Need
 
 _AWAY: Final = (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError, StaleMetadata, TimeoutError, OSError)
 _REQUEST_MS: Final = 10_000
 _VISIBLE_SECONDS: Final = 15.0
 _LOOK_SECONDS: Final = 0.1
-
-
-class TopicsRefused(LogError):
-    """The cluster would not say or do what was asked, and will not the next time either."""
 
 
 class State(StrEnum):
@@ -71,29 +67,24 @@ class Report:
 
 @asynccontextmanager
 async def administering(address: KafkaAddress) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client for this cluster, started and closed. Raises LogAway or TopicsRefused, also from its block."""
-    where = ",".join(address.servers)
+    """An admin client for this cluster, started and closed. Raises LogAway or KafkaUnusable, also from its block."""
     admin = AIOKafkaAdminClient(request_timeout_ms=_REQUEST_MS, **client_options(address))
     try:
-        await admin.start()
+        try:
+            await admin.start()
+        except _AWAY:
+            raise await why_away(address, within_ms=_REQUEST_MS) from None
         yield admin
-    except (
-        KafkaConnectionError,
-        NodeNotReadyError,
-        RequestTimedOutError,
-        StaleMetadata,
-        TimeoutError,
-        OSError,
-    ) as error:
-        raise LogAway(f"Kafka at {where} cannot be reached: {_words(error)}") from error
+    except _AWAY as error:
+        raise LogAway(f"Kafka ({address}) does not answer any more: {words(error)}") from error
     except KafkaError as error:
-        raise TopicsRefused(f"Kafka at {where} refuses: {_words(error)}") from error
+        raise KafkaUnusable(f"Kafka ({address}) says no: {words(error)}") from error
     finally:
         await admin.close()
 
 
 async def survey(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[str, Found]:
-    """Those of these topics that are there and may be seen. Raises TopicsRefused where their settings may not be."""
+    """Those of these topics that are there and may be seen. Raises KafkaUnusable where their settings may not be."""
     # All topics are asked for: naming one that is missing may create it, as the broker likes it.
     topics = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
     there = [name for name in names if topics.get(name)]
@@ -212,18 +203,14 @@ async def _settings(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[
         if error is UnknownTopicOrPartitionError:
             continue
         if error is TopicAuthorizationFailedError:
-            raise TopicsRefused(
+            raise KafkaUnusable(
                 f"this user may not read the settings of {name}: grant it the operation DescribeConfigs on the topic"
             )
         if error is not NoError:
-            raise TopicsRefused(f"the settings of {name} cannot be read: {message or error.__name__}")
+            raise KafkaUnusable(f"the settings of {name} cannot be read: {message or error.__name__}")
         found[name] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
     return found
 
 
 def _named(needs: Sequence[Need], prefix: str) -> list[Need]:
     return [replace(need, name=prefix + need.name) for need in needs]
-
-
-def _words(error: BaseException) -> str:
-    return str(error) or type(error).__name__

@@ -88,6 +88,6 @@ def test_a_cluster_that_is_away_is_one_sentence(monkeypatch: pytest.MonkeyPatch,
         result = run(command, "--wait", wait)
         assert result.exit_code == 1
         assert result.stdout == ""
-        assert result.stderr.startswith("Kafka at 127.0.0.1:1 cannot be reached: ")
+        assert result.stderr.startswith("Kafka cannot be reached (127.0.0.1:1: ")
         assert result.stderr.count("\n") == 1
         assert "s3cret" not in result.output

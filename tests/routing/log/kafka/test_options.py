@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from routing.log.kafka.address import KafkaAddress
-from routing.log.kafka.options import OptionsUnusable, client_options
+from routing.log.kafka.options import KafkaUnusable, client_options, why_away
+from routing.log.port import LogAway
 
 
 def test_plain() -> None:
@@ -40,5 +47,43 @@ def test_sasl_with_its_mechanism() -> None:
 
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "ca.pem"
-    with pytest.raises(OptionsUnusable, match=f"ssl_cafile={missing}"):
+    with pytest.raises(KafkaUnusable, match=f"ssl_cafile={missing}"):
         client_options(KafkaAddress.parse(f"kafka://one?security_protocol=SSL&ssl_cafile={missing}"))
+
+
+async def test_a_server_that_cannot_be_connected_to_is_named_with_the_reason() -> None:
+    reason = await why_away(KafkaAddress.parse("kafka://127.0.0.1:1,[::1]:1"), within_ms=5000)
+    assert isinstance(reason, LogAway)
+    assert "127.0.0.1:1: " in str(reason)
+    assert "::1:1: " in str(reason)
+
+
+async def test_a_certificate_that_does_not_hold_is_no_matter_of_waiting(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(_certificate(tmp_path))
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        address = KafkaAddress.parse(f"kafka://hub:s3cret@127.0.0.1:{port}?security_protocol=SASL_SSL")
+        reason = await why_away(address, within_ms=5000)
+    assert isinstance(reason, KafkaUnusable)
+    assert "certificate" in str(reason)
+    assert "s3cret" not in str(reason)
+
+
+def _certificate(folder: Path) -> Path:
+    """One that nobody has signed but itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    path = folder / "broker.pem"
+    path.write_bytes(
+        made
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
