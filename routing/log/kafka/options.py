@@ -16,17 +16,13 @@ from aiokafka.errors import (
 from aiokafka.helpers import create_ssl_context
 
 from routing.log.kafka.address import KafkaAddress
-from routing.log.port import LogAway, LogError
+from routing.log.port import LogAway, LogError, LogUnusable
 
 _NO = (SSLError, AuthenticationFailedError, SaslAuthenticationFailed, UnsupportedSaslMechanismError)
 
 
-class KafkaUnusable(LogError):
-    """The cluster cannot be used as the address says, or would not do what was asked, now or later; a sentence."""
-
-
 def client_options(address: KafkaAddress) -> dict[str, Any]:
-    """Keyword arguments of a producer, consumer or admin client. Raises KafkaUnusable."""
+    """Keyword arguments of a producer, consumer or admin client. Raises LogUnusable."""
     options: dict[str, Any] = {
         "bootstrap_servers": list(address.servers),
         "security_protocol": address.security_protocol,
@@ -44,7 +40,7 @@ def client_options(address: KafkaAddress) -> dict[str, Any]:
                 for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")
                 if (path := getattr(address, name))
             )
-            raise KafkaUnusable(f"the TLS files of the log's address cannot be used ({files}): {error}") from error
+            raise LogUnusable(f"the TLS files of the log's address cannot be used ({files}): {error}") from error
     if address.sasl:
         options["sasl_mechanism"] = address.sasl_mechanism or "PLAIN"
         options["sasl_plain_username"] = address.username
@@ -55,7 +51,7 @@ def client_options(address: KafkaAddress) -> dict[str, Any]:
 async def why_away(address: KafkaAddress, *, within_ms: int) -> LogError:
     """Why none of its servers takes a connection, which aiokafka's clients do not tell: each is tried once more.
 
-    KafkaUnusable where one says no to what the address says (TLS, SASL), LogAway else.
+    LogUnusable where one says no to what the address says (TLS, SASL), LogAway else.
     """
     options = client_options(address)
     reasons: list[str] = []
@@ -63,7 +59,7 @@ async def why_away(address: KafkaAddress, *, within_ms: int) -> LogError:
         try:
             connection = await create_conn(host, port, request_timeout_ms=within_ms, **options)
         except _NO as error:
-            return KafkaUnusable(f"Kafka at {host}:{port} says no: {words(error)}")
+            return LogUnusable(f"Kafka at {host}:{port} says no: {words(error)}")
         except TimeoutError:
             reasons.append(f"{host}:{port} does not answer")
         except (OSError, KafkaError) as error:

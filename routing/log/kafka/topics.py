@@ -30,9 +30,9 @@ from aiokafka.errors import (
 
 from routing.log.kafka.address import KafkaAddress
 from routing.log.kafka.difference import Difference, Tools
-from routing.log.kafka.options import KafkaUnusable, client_options, why_away, words
+from routing.log.kafka.options import client_options, why_away, words
 from routing.log.kafka.rules import Found, Judged, config, differences, judge, uneven
-from routing.log.port import LogAway
+from routing.log.port import LogAway, LogUnusable
 from routing.topics import PARTITIONS, Need
 
 _AWAY: Final = (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError, StaleMetadata, TimeoutError, OSError)
@@ -67,7 +67,7 @@ class Report:
 
 @asynccontextmanager
 async def administering(address: KafkaAddress) -> AsyncIterator[AIOKafkaAdminClient]:
-    """An admin client for this cluster, started and closed. Raises LogAway or KafkaUnusable, also from its block."""
+    """An admin client for this cluster, started and closed. Raises LogAway or LogUnusable, also from its block."""
     admin = AIOKafkaAdminClient(request_timeout_ms=_REQUEST_MS, **client_options(address))
     try:
         try:
@@ -78,13 +78,13 @@ async def administering(address: KafkaAddress) -> AsyncIterator[AIOKafkaAdminCli
     except _AWAY as error:
         raise LogAway(f"Kafka ({address}) does not answer any more: {words(error)}") from error
     except KafkaError as error:
-        raise KafkaUnusable(f"Kafka ({address}) says no: {words(error)}") from error
+        raise LogUnusable(f"Kafka ({address}) says no: {words(error)}") from error
     finally:
         await admin.close()
 
 
 async def survey(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[str, Found]:
-    """Those of these topics that are there and may be seen. Raises KafkaUnusable where their settings may not be."""
+    """Those of these topics that are there and may be seen. Raises LogUnusable where their settings may not be."""
     # All topics are asked for: naming one that is missing may create it, as the broker likes it.
     topics = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
     there = [name for name in names if topics.get(name)]
@@ -203,11 +203,11 @@ async def _settings(admin: AIOKafkaAdminClient, names: Collection[str]) -> dict[
         if error is UnknownTopicOrPartitionError:
             continue
         if error is TopicAuthorizationFailedError:
-            raise KafkaUnusable(
+            raise LogUnusable(
                 f"this user may not read the settings of {name}: grant it the operation DescribeConfigs on the topic"
             )
         if error is not NoError:
-            raise KafkaUnusable(f"the settings of {name} cannot be read: {message or error.__name__}")
+            raise LogUnusable(f"the settings of {name} cannot be read: {message or error.__name__}")
         found[name] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
     return found
 

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from routing.log.kafka.address import KafkaAddress
-from routing.log.kafka.options import KafkaUnusable, client_options, why_away
-from routing.log.port import LogAway
+from routing.log.kafka.options import client_options, why_away
+from routing.log.port import LogAway, LogUnusable
 
 
 def test_plain() -> None:
@@ -47,7 +47,7 @@ def test_sasl_with_its_mechanism() -> None:
 
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     missing = tmp_path / "ca.pem"
-    with pytest.raises(KafkaUnusable, match=f"ssl_cafile={missing}"):
+    with pytest.raises(LogUnusable, match=f"ssl_cafile={missing}"):
         client_options(KafkaAddress.parse(f"kafka://one?security_protocol=SSL&ssl_cafile={missing}"))
 
 
@@ -66,7 +66,7 @@ async def test_a_certificate_that_does_not_hold_is_no_matter_of_waiting(tmp_path
         port = server.sockets[0].getsockname()[1]
         address = KafkaAddress.parse(f"kafka://hub:s3cret@127.0.0.1:{port}?security_protocol=SASL_SSL")
         reason = await why_away(address, within_ms=5000)
-    assert isinstance(reason, KafkaUnusable)
+    assert isinstance(reason, LogUnusable)
     assert "certificate" in str(reason)
     assert "s3cret" not in str(reason)
 
