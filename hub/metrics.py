@@ -1,25 +1,35 @@
 """Every metric of the hub in one place, in Prometheus' terms. Label sets stay bounded whatever callers send.
 
-What every call is counted by is in call_metrics.py, because it is the hot path.
+What every call is counted by is in call_metrics.py, because it is the hot path. Of several processes on one machine
+any is asked for all: their counts are summed (counts_file.py), their gauges put together (gauges.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hub import call_metrics, gauges
 from hub.call_metrics import CallMetrics, bounded_module
-from routing.directory import Directory, Status
+from hub.counts import Counter, Counts, Family, Key, Labels, OwnCounts, cumulative
+from hub.gauges import Gauge, Read, Values, together
+from routing.directory import Directory
 from routing.policy import Outcome
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 LAG_SECONDS: Final = 0.5
+
+DELIVERIES: Final = Family("ocpi_hub_deliveries", "Events settled for a recipient, by outcome", ("module", "outcome"))
+FINDINGS: Final = Family("ocpi_hub_findings", "What was off in bodies that were judged", ("module", "kind"))
+DROPPED: Final = Family("ocpi_hub_exchanges_dropped", "Relays whose record did not fit the buffer", ())
+FAMILIES: Final = (call_metrics.CALLS, call_metrics.WHOLE, call_metrics.OWN, DELIVERIES, FINDINGS, DROPPED)
+"""Everything that is counted, in the order of the page."""
 
 _OUTCOMES: Final = frozenset(Outcome)
 
@@ -33,32 +43,27 @@ class LaneDepth(NamedTuple):
 
 
 class Metrics:
-    """The metrics of one process. Make one, hand it round, and give `page()` to who scrapes."""
+    """The metrics of one process. Make one, hand it round, and give `page()` to who scrapes.
 
-    def __init__(self) -> None:
+    `counts` are where the numbers stand that only grow, its own if left out.
+    """
+
+    def __init__(self, counts: Counts | None = None) -> None:
+        counts = counts or OwnCounts()
         self.registry = CollectorRegistry()
-        self._calls = CallMetrics()
-        self.registry.register(self._calls)
-        self._deliveries = Counter(
-            "ocpi_hub_deliveries",
-            "Events settled for a recipient, by outcome",
-            ["module", "outcome"],
-            registry=self.registry,
-        )
-        self._findings = Counter(
-            "ocpi_hub_findings", "What was off in bodies that were judged", ["module", "kind"], registry=self.registry
-        )
-        self._lag = Gauge(
-            "ocpi_hub_event_loop_lag_seconds",
-            "How late the event loop woke a timer, at the last look",
-            registry=self.registry,
-        )
-        self._worst_lag = Gauge(
-            "ocpi_hub_event_loop_lag_worst_seconds", "The same, the worst since the start", registry=self.registry
-        )
-        self._watched = _Watched()
-        self.registry.register(self._watched)
-        self._worst = 0.0
+        self.others: Callable[[], Sequence[Mapping[str, Values]]] = tuple
+        """Gives the gauges of the processes beside this one, each by name."""
+        self._gauges: dict[Gauge, Read] = {}
+        self._calls = CallMetrics(counts)
+        self._deliveries = Counter(counts, DELIVERIES)
+        self._findings = Counter(counts, FINDINGS)
+        self._dropped = Counter(counts, DROPPED)
+        self._dropped.add(by=0)
+        self._lag = self._worst = 0.0
+        self.gauge(gauges.LAG, lambda: [((), self._lag)])
+        self.gauge(gauges.WORST_LAG, lambda: [((), self._worst)])
+        self.registry.register(_Counted(counts))
+        self.registry.register(_Shown(self))
 
     # --- counted as it happens ---------------------------------------------------------------------------------------
 
@@ -70,23 +75,29 @@ class Metrics:
 
     def delivery(self, module: str, outcome: str, count: int = 1) -> None:
         """Count events settled for one recipient; an outcome that is not known counts as `other`."""
-        self._deliveries.labels(bounded_module(module), outcome if outcome in _OUTCOMES else "other").inc(count)
+        self._deliveries.add(bounded_module(module), outcome if outcome in _OUTCOMES else "other", by=count)
 
     def findings(self, module: str, fatal: int, noted: int) -> None:
         """Count what was off in one body."""
         module = bounded_module(module)
         if fatal:
-            self._findings.labels(module, "fatal").inc(fatal)
+            self._findings.add(module, "fatal", by=fatal)
         if noted:
-            self._findings.labels(module, "noted").inc(noted)
+            self._findings.add(module, "noted", by=noted)
+
+    def exchange_dropped(self) -> None:
+        """Count a relay whose record did not fit."""
+        self._dropped.add()
 
     def lag(self, seconds: float) -> None:
-        self._lag.set(seconds)
-        if seconds > self._worst:
-            self._worst = seconds
-            self._worst_lag.set(seconds)
+        self._lag = seconds
+        self._worst = max(self._worst, seconds)
 
     # --- asked for at every scrape -----------------------------------------------------------------------------------
+
+    def gauge(self, gauge: Gauge, read: Read) -> None:
+        """Where a gauge comes from, asked at every scrape: (its labels' values, its value)."""
+        self._gauges[gauge] = read
 
     def watch(
         self,
@@ -94,14 +105,18 @@ class Metrics:
         directory: Callable[[], Directory] | None = None,
         lanes: Callable[[], Iterable[LaneDepth]] | None = None,
         marks: Callable[[], Iterable[tuple[str, int]]] | None = None,
-        exchanges_dropped: Callable[[], int] | None = None,
     ) -> None:
-        """Where gauges come from, each asked at every scrape: `marks` gives (platform id, how many)."""
-        watched = self._watched
-        watched.directory = directory or watched.directory
-        watched.lanes = lanes or watched.lanes
-        watched.marks = marks or watched.marks
-        watched.exchanges_dropped = exchanges_dropped or watched.exchanges_dropped
+        """The same for those that have a shape of their own: `marks` gives (platform id, how many)."""
+        if directory is not None:
+            self.gauge(gauges.PLATFORMS, lambda: gauges.platforms(directory()))
+        if lanes is not None:
+            self.gauge(gauges.LANES, lambda: _depths(lanes()))
+        if marks is not None:
+            self.gauge(gauges.MARKS, lambda: [((platform,), count) for platform, count in marks()])
+
+    def gauges(self) -> dict[Gauge, dict[Labels, float]]:
+        """Those of this process alone, now."""
+        return {gauge: dict(read()) for gauge, read in self._gauges.items()}
 
     def page(self) -> bytes:
         """What /metrics answers, as CONTENT_TYPE."""
@@ -116,41 +131,48 @@ class Metrics:
             self.lag(max(0.0, loop.time() - due))
 
 
-class _Watched(Collector):
-    """Metrics that are read where they live, at the moment of a scrape."""
+class _Counted(Collector):
+    """What is counted, of all processes."""
 
-    def __init__(self) -> None:
-        self.directory: Callable[[], Directory] | None = None
-        self.lanes: Callable[[], Iterable[LaneDepth]] | None = None
-        self.marks: Callable[[], Iterable[tuple[str, int]]] | None = None
-        self.exchanges_dropped: Callable[[], int] | None = None
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
 
     def collect(self) -> Iterator[Metric]:
-        if self.directory is not None:
-            yield _platforms(self.directory())
-        if self.lanes is not None:
-            depth = GaugeMetricFamily("ocpi_hub_lane_depth", "Objects in a lane", labels=["platform", "state"])
-            for lane in self.lanes():
-                depth.add_metric([lane.platform, "waiting"], lane.waiting)
-                depth.add_metric([lane.platform, "in_flight"], lane.in_flight)
-            yield depth
-        if self.marks is not None:
-            marked = GaugeMetricFamily("ocpi_hub_marks", "Partitions marked for resync", labels=["platform"])
-            for platform, count in self.marks():
-                marked.add_metric([platform], count)
-            yield marked
-        if self.exchanges_dropped is not None:
-            dropped = CounterMetricFamily("ocpi_hub_exchanges_dropped", "Relays whose record did not fit the buffer")
-            dropped.add_metric([], self.exchanges_dropped())
-            yield dropped
+        found: dict[tuple[str, int], list[tuple[Key, Sequence[float]]]] = {}
+        for key, numbers in self._counts.read().items():
+            found.setdefault((key.name, key.width), []).append((key, numbers))
+        for family in FAMILIES:
+            yield _shown(family, found.get((family.name, family.width), []))
 
 
-def _platforms(directory: Directory) -> Metric:
-    counts = dict.fromkeys(Status, 0)
-    for platform in directory.platforms.values():
-        if not platform.removed:
-            counts[platform.status] += 1
-    family = GaugeMetricFamily("ocpi_hub_platforms", "Platforms by connection status", labels=["status"])
-    for status, count in counts.items():
-        family.add_metric([str(status)], count)
-    return family
+def _shown(family: Family, found: Iterable[tuple[Key, Sequence[float]]]) -> Metric:
+    if family.bounds:
+        histogram = HistogramMetricFamily(family.name, family.help, labels=family.labels)
+        for key, numbers in found:
+            histogram.add_metric(key.labels, *cumulative(family, numbers))
+        return histogram
+    counter = CounterMetricFamily(family.name, family.help, labels=family.labels)
+    for key, numbers in found:
+        counter.add_metric(key.labels, numbers[0])
+    return counter
+
+
+class _Shown(Collector):
+    """The gauges, of all processes."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        others = self._metrics.others()
+        for gauge, own in self._metrics.gauges().items():
+            family = GaugeMetricFamily(gauge.name, gauge.help, labels=gauge.labels)
+            for labels, value in together(gauge.together, own, [one.get(gauge.name, {}) for one in others]).items():
+                family.add_metric(labels, value)
+            yield family
+
+
+def _depths(lanes: Iterable[LaneDepth]) -> Iterator[tuple[Labels, float]]:
+    for lane in lanes:
+        yield (lane.platform, "waiting"), lane.waiting
+        yield (lane.platform, "in_flight"), lane.in_flight

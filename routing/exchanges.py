@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import orjson
@@ -25,6 +26,10 @@ MAX_WAITING: Final = 20_000
 BATCH: Final = 500
 FLUSH_SECONDS: Final = 0.25
 PUBLISH_SECONDS: Final = 5.0
+
+
+def _nothing() -> None:
+    pass
 
 
 class Exchange(NamedTuple):
@@ -54,11 +59,13 @@ class Exchange(NamedTuple):
 
 
 class Exchanges:
-    """The buffer of exchanges and the task that publishes it. `dropped` counts those that did not fit."""
+    """The buffer of exchanges and the task that publishes it. `dropped` is called for each that did not fit."""
 
-    def __init__(self, port: Log, *, source: str, max_waiting: int = MAX_WAITING) -> None:
+    def __init__(
+        self, port: Log, *, source: str, max_waiting: int = MAX_WAITING, dropped: Callable[[], None] = _nothing
+    ) -> None:
         """`source` names the process: it is the key of the records, so that those of one process keep their order."""
-        self.dropped = 0
+        self._dropped = dropped
         self._log = port
         self._key = source.encode()
         self._max_waiting = max_waiting
@@ -73,7 +80,7 @@ class Exchanges:
         if len(self._waiting) < self._max_waiting:
             self._waiting.append(exchange)
         else:
-            self.dropped += 1
+            self._dropped()
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="exchanges")

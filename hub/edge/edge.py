@@ -38,7 +38,6 @@ class Edge:
         self._settings = settings
         self._registry = registry
         self._log = log
-        self._metrics = metrics
         self._exchanges = exchanges
         self._waiting = Waiting()
         rewriting = Rewriting(rewriter, clock)
@@ -58,7 +57,6 @@ class Edge:
 
     async def start(self) -> None:
         """Position the replies, then listen. Raises OSError when the address is taken, and LogError."""
-        self._metrics.watch(exchanges_dropped=lambda: self._exchanges.dropped)
         await self._waiting.open(self._log)
         await self._server.start(self._settings.host, self._settings.port)
         self._exchanges.start()

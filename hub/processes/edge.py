@@ -14,8 +14,8 @@ def make_edge(common: Common, stack: AsyncExitStack) -> Edge:
     """Not started. `stack` ends what it has beside it; ending the edge itself is its owner's."""
     onboarding = Onboarding(common.desk)
     stack.push_async_callback(onboarding.close)
+    exchanges = Exchanges(common.log, source=common.name, dropped=common.metrics.exchange_dropped)
     return Edge(
         common.settings, registry=common.registry, log=common.log, client=common.client, rewriter=common.rewriter,
-        onboarding=onboarding, metrics=common.metrics, exchanges=Exchanges(common.log, source=common.name),
-        clock=common.clock,
+        onboarding=onboarding, metrics=common.metrics, exchanges=exchanges, clock=common.clock,
     )  # fmt: skip

@@ -77,7 +77,7 @@ class Hub:
 
     async def stop(self) -> None:
         """Not ready, accept nothing, finish what is in flight, commit clean; within `HUB_DRAIN_SECONDS`."""
-        self._ending = "the process is ending"
+        self._ending = "the process is draining, and then ends"
         started, within = self._clock.monotonic(), self.settings.drain_seconds
         if self.edge is not None:  # while the worker still serves: it has what the edge's callers wait for
             await self.edge.drain(max(within - LEAST_SETTLE, 0.0))

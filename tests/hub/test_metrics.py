@@ -75,14 +75,11 @@ def test_outcomes_and_findings_are_counted() -> None:
 def test_gauges_are_read_where_they_live_at_every_scrape() -> None:
     metrics = Metrics()
     platforms = [Platform("a", status=Status.CONNECTED), Platform("b"), Platform("c", removed=True)]
-    dropped = 0
     metrics.watch(
         directory=lambda: Directory(platforms, hub=PartyId("NL", "HUB")),
         lanes=lambda: [LaneDepth("a", 3, 1)],
         marks=lambda: [("a", 2)],
-        exchanges_dropped=lambda: dropped,
     )
-    dropped = 7
     assert samples(metrics, "ocpi_hub_platforms") == {
         (("status", "CONNECTED"),): 1.0,
         (("status", "OFFLINE"),): 0.0,
@@ -94,7 +91,42 @@ def test_gauges_are_read_where_they_live_at_every_scrape() -> None:
         (("platform", "a"), ("state", "in_flight")): 1.0,
     }
     assert samples(metrics, "ocpi_hub_marks") == {(("platform", "a"),): 2.0}
-    assert samples(metrics, "ocpi_hub_exchanges_dropped_total") == {(): 7.0}
+
+
+def test_a_relay_whose_record_did_not_fit_is_counted_and_none_is_shown_as_0() -> None:
+    metrics = Metrics()
+    assert samples(metrics, "ocpi_hub_exchanges_dropped_total") == {(): 0.0}
+    metrics.exchange_dropped()
+    assert samples(metrics, "ocpi_hub_exchanges_dropped_total") == {(): 1.0}
+
+
+def test_gauges_of_several_processes_are_put_together_as_each_of_them_asks() -> None:
+    metrics = Metrics()
+    metrics.watch(
+        directory=lambda: Directory([Platform("a")], hub=PartyId("NL", "HUB")),
+        lanes=lambda: [LaneDepth("a", 3, 1)],
+        marks=lambda: [("a", 2)],
+    )
+    metrics.lag(0.2)
+    beside = Metrics()
+    beside.watch(
+        directory=lambda: Directory([Platform("a"), Platform("b")], hub=PartyId("NL", "HUB")),
+        lanes=lambda: [LaneDepth("a", 4, 0), LaneDepth("b", 1, 1)],
+        marks=lambda: [("b", 5)],
+    )
+    beside.lag(0.7)
+    beside.lag(0.1)
+    metrics.others = lambda: [{gauge.name: values for gauge, values in beside.gauges().items()}]
+    assert samples(metrics, "ocpi_hub_lane_depth") == {
+        (("platform", "a"), ("state", "waiting")): 7.0,
+        (("platform", "a"), ("state", "in_flight")): 1.0,
+        (("platform", "b"), ("state", "waiting")): 1.0,
+        (("platform", "b"), ("state", "in_flight")): 1.0,
+    }
+    assert samples(metrics, "ocpi_hub_marks") == {(("platform", "a"),): 2.0, (("platform", "b"),): 5.0}
+    assert samples(metrics, "ocpi_hub_platforms")[(("status", "PLANNED"),)] == 1.0
+    assert samples(metrics, "ocpi_hub_event_loop_lag_seconds") == {(): 0.2}
+    assert samples(metrics, "ocpi_hub_event_loop_lag_worst_seconds") == {(): 0.7}
 
 
 def test_the_page_is_text_that_prometheus_reads_and_keeps_the_worst_lag() -> None:
