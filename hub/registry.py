@@ -80,6 +80,10 @@ class Registry:
         """A sentence while the directory may be behind the store (readiness), else None."""
         return "the directory of parties cannot be read from the store" if self._stale else None
 
+    def store_trouble(self) -> str | None:
+        """A sentence while the store behind the directory is known to be away, else None; asked of nobody, at once."""
+        return self._store.trouble()
+
     async def lookup(self, digest: bytes) -> tuple[Platform, Issued] | None:
         """The platform of a credential, by its SHA-256; None when it is unknown, ended or expired.
 
@@ -109,6 +113,8 @@ class Registry:
         moment = self._monotonic()
         if (until := self._misses.get(digest)) is not None and moment < until:
             return
+        if self._store.trouble() is not None:
+            raise EngineAway("the hub's store is away, so the credential cannot be judged; repeat")
         try:
             if await self._store.find_credential(digest) is not None:
                 await self.refresh()

@@ -16,7 +16,7 @@ import structlog
 from uuid_utils import uuid7
 
 from connectors.values import PartyId
-from routing.log.port import Headers, Log, LogError
+from routing.log.port import Headers, Log, LogError, PublishRefused
 from routing.topics import EXCHANGES
 
 log = structlog.get_logger(__name__)
@@ -69,6 +69,7 @@ class Exchanges:
         self._log = port
         self._key = source.encode()
         self._max_waiting = max_waiting
+        self._batch = BATCH
         self._waiting: deque[Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -96,7 +97,7 @@ class Exchanges:
 
     async def flush(self) -> bool:
         """Publish one record of what waits; False when the log did not take it, and then everything still waits."""
-        batch = [self._waiting[i] for i in range(min(BATCH, len(self._waiting)))]
+        batch = [self._waiting[i] for i in range(min(self._batch, len(self._waiting)))]
         if not batch:
             return True
         headers, value = encode(batch)
@@ -104,10 +105,20 @@ class Exchanges:
             await self._log.publish(EXCHANGES, self._key, headers, value, within=PUBLISH_SECONDS)
         except LogError as error:
             log.warning("exchanges_not_published", waiting=len(self._waiting), reason=str(error))
+            if isinstance(error, PublishRefused) and self._log.trouble() is None:
+                self._refused(len(batch))
             return False
+        self._batch = BATCH
         for _ in batch:
             self._waiting.popleft()
         return True
+
+    def _refused(self, size: int) -> None:
+        """A log that takes other records refused this one: it may be too large, and those behind it must not wait."""
+        if size == 1:
+            self._waiting.popleft()
+            self.dropped += 1
+        self._batch = max(1, size // 2)
 
     async def _run(self) -> None:
         while True:

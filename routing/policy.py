@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from connectors.errors import OcpiError
+from connectors.values import Module
 from routing.outbound import Answered
+
+GO_ON = frozenset((Module.SESSIONS,))
+"""Modules whose directed pushes go on while the store is away: what they leave is written when it is back."""
 
 
 class Outcome(StrEnum):

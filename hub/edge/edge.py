@@ -47,7 +47,7 @@ class Edge:
             own=Own(settings.public_url, onboarding),
             rewriting=rewriting,
             relay=Relay(settings, registry, client, rewriting, exchanges, clock),
-            push=Push(settings, log, self._waiting, clock),
+            push=Push(settings, log, self._waiting, clock, store_trouble=registry.store_trouble),
             metrics=metrics,
             clock=clock,
             max_body_bytes=settings.max_body_bytes,

@@ -23,6 +23,8 @@ class Directories(Protocol):
 
     def trouble(self) -> str | None: ...
 
+    def store_trouble(self) -> str | None: ...
+
 
 class Credentials(Protocol):
     """The credentials module (hub/onboarding)."""

@@ -7,6 +7,7 @@ the object's partition reports what the recipient answered. Nothing here is undo
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from uuid_utils import uuid7
@@ -23,7 +24,8 @@ from hub.settings import Settings
 from routing.clock import Clock
 from routing.directory import Directory, Party, Validate
 from routing.event import Event, Operation, encode
-from routing.log.port import Log, PublishRefused, PublishUnknown
+from routing.log.port import Log, LogError, PublishRefused
+from routing.policy import GO_ON
 from routing.replies import PASSED, Reply
 from routing.resolve import check_owner, recipient
 
@@ -34,10 +36,16 @@ MAX_NAMED: Final = 20
 
 
 class Push:
-    """Takes pushes onto the log, and waits for the outcome of directed ones."""
+    """Takes pushes onto the log, and waits for the outcome of directed ones.
 
-    def __init__(self, settings: Settings, log: Log, waiting: Waiting, clock: Clock) -> None:
+    `store_trouble` gives a sentence while the store is known to be away.
+    """
+
+    def __init__(
+        self, settings: Settings, log: Log, waiting: Waiting, clock: Clock, *, store_trouble: Callable[[], str | None]
+    ) -> None:
         self._log = log
+        self._store_trouble = store_trouble
         self._waiting = waiting
         self._clock = clock
         self._publish_ms = int(settings.publish_seconds * 1000)
@@ -55,11 +63,16 @@ class Push:
         return made(1000)
 
     async def directed(self, call: Call, directory: Directory) -> Response:
-        """The recipient's own answer, or the worker's no. Raises also UnknownReceiver, HubError and NotConnected."""
+        """The recipient's own answer, or the worker's no. Raises also UnknownReceiver, HubError and NotConnected.
+
+        EngineAway (503), and nothing goes onto the log, where the worker could not send it without the store.
+        """
         caller, sender, judgement = _known(call)
         if caller.platform.settings.validate is Validate.REFUSE:
             refuse(judgement)
         to = recipient(directory, call.module, InterfaceRole.RECEIVER, sender.id, _audience(call, judgement))
+        if call.module not in GO_ON and self._store_trouble() is not None:
+            raise EngineAway(f"the hub's store is away, so this push of {call.module} was not sent; repeat it")
         event = self._event(call, caller, sender, judgement, directory, to.party.id)
         began = self._clock.monotonic()
         reply = await self._outcome(event, call.started + (self._directed_ms + MARGIN_MS) / 1000)
@@ -112,7 +125,7 @@ class Push:
             published = await self._log.publish(event.topic, event.key, encode(event), event.payload, within=within)
         except PublishRefused as error:
             raise EngineAway("the hub's log does not take this push now; nothing was accepted: repeat it") from error
-        except PublishUnknown as error:
+        except LogError as error:
             await self._until(event.expires + MARGIN_MS)
             raise EngineAway("the hub's log did not answer: the push may yet arrive; repeat it or read back") from error
         if published.append_time > event.expires:

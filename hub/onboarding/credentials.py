@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from connectors.authorization import Form, digest, new_credential
-from connectors.errors import OcpiError, Unauthorized
+from connectors.errors import OcpiError, RegistryAway, Unauthorized
 from hub.onboarding import body as credentials_body
 from hub.onboarding import offers, records, rules
 from hub.onboarding.desk import Desk, forms, told
@@ -70,6 +70,8 @@ class Onboarding:
         desk = self._desk
         wanted = credentials_body.judge(body)
         self._check(platform, wanted)
+        if desk.registry.store_trouble() is not None:
+            raise RegistryAway("the hub's store is away, so nothing can be registered now; repeat it")
         found = await desk.handshake.explore(
             wanted.versions_url,
             wanted.credential.get_secret_value(),

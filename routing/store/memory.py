@@ -158,7 +158,9 @@ class MemoryStore:
 
     async def write_cdr(self, record: CdrRecord) -> None:
         await self._before("write_cdr")
-        self.data.cdrs[record.key] = record
+        there = self.data.cdrs.get(record.key)
+        if there is None or record.position >= there.position:
+            self.data.cdrs[record.key] = record
         await self._after("write_cdr")
 
     # --- marks -------------------------------------------------------------------------------------------------------
@@ -233,6 +235,12 @@ class MemoryStore:
         newest = sorted(self.data.aside.values(), key=lambda record: (record.at, record.position), reverse=True)
         await self._after("load_set_aside")
         return newest[:limit]
+
+    async def read_set_aside(self, tp: TopicPartition, offset: int) -> SetAside | None:
+        await self._before("read_set_aside")
+        found = [record for record in self.data.aside.values() if (record.tp, record.position.offset) == (tp, offset)]
+        await self._after("read_set_aside")
+        return max(found, key=lambda record: record.position, default=None)
 
     # --- leases ------------------------------------------------------------------------------------------------------
 

@@ -167,7 +167,11 @@ class Store(Protocol):
 
     async def read_cdr(self, key: CdrKey) -> CdrRecord | None: ...
 
-    async def write_cdr(self, record: CdrRecord) -> None: ...
+    async def write_cdr(self, record: CdrRecord) -> None:
+        """Conditional on no later position being stored for its key; one that is there already counts as done.
+
+        So a write that was given up and lands late takes nothing back.
+        """
 
     # --- marks -------------------------------------------------------------------------------------------------------
 
@@ -200,6 +204,9 @@ class Store(Protocol):
 
     async def load_set_aside(self, *, limit: int) -> Sequence[SetAside]:
         """The newest first, by `at`, then by position."""
+
+    async def read_set_aside(self, tp: TopicPartition, offset: int) -> SetAside | None:
+        """The one of this offset, of the topic's newest epoch that has one."""
 
     # --- leases ------------------------------------------------------------------------------------------------------
 

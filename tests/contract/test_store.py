@@ -332,6 +332,17 @@ async def test_cdr_record_comes_back_whole_and_is_overwritten(harness: Harness) 
     assert await store.read_cdr(_cdr("CDR-2")) is None
 
 
+async def test_p5_a_cdr_record_of_an_earlier_position_takes_nothing_back(store: Store) -> None:
+    refused = CdrRecord(CDR, b"{}", Position(1, 4), recorded=1, http_status=200, status_code=2001)
+    accepted = CdrRecord(CDR, b"{}", Position(1, 5), recorded=2, http_status=200, status_code=1000)
+    for record in (refused, accepted, refused):
+        await store.write_cdr(record)
+    assert await store.read_cdr(CDR) == accepted
+    anew = CdrRecord(CDR, b"{}", Position(2, 1), recorded=3)
+    await store.write_cdr(anew)
+    assert await store.read_cdr(CDR) == anew
+
+
 def _cdr(id: str, recipient: PartyId = EMSP) -> CdrKey:
     return CdrKey(CPO, id, recipient)
 
@@ -438,6 +449,14 @@ async def test_records_set_aside_come_back_whole_the_newest_first(harness: Harne
     store = await harness.reopen()
     assert list(await store.load_set_aside(limit=10)) == [records[1], records[2], records[0]]
     assert list(await store.load_set_aside(limit=1)) == [records[1]]
+
+
+async def test_one_record_set_aside_is_found_by_its_offset(store: Store) -> None:
+    for record in (aside(7, at=100, epoch=2), aside(7, at=300), aside(8, at=200)):
+        await store.set_aside(record)
+    assert await store.read_set_aside(TP, 7) == aside(7, at=100, epoch=2)
+    assert await store.read_set_aside(TP, 9) is None
+    assert await store.read_set_aside(TopicPartition("ocpi.cdrs", TP.partition), 7) is None
 
 
 async def test_a_record_is_set_aside_once(store: Store) -> None:

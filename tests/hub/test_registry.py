@@ -163,3 +163,7 @@ async def test_a_store_that_is_away_is_told_and_the_snapshot_stays(registry: Reg
     with pytest.raises(EngineAway):
         await registry.lookup(b"unknown")
     assert await registry.lookup(digest(SECRET)) is not None
+    assert registry.store_trouble() == "gone"
+    store.away = None
+    assert registry.store_trouble() is None
+    assert await registry.lookup(b"unknown") is None

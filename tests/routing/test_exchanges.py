@@ -18,10 +18,14 @@ class Log:
     def __init__(self) -> None:
         self.records: list[tuple[str, bytes, dict[str, bytes], list[dict[str, Any]]]] = []
         self.refuses = False
+        self.largest = 2**30
+
+    def trouble(self) -> str | None:
+        return "away" if self.refuses else None
 
     async def publish(self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float) -> None:
         assert within > 0
-        if self.refuses:
+        if self.refuses or len(value) > self.largest:
             raise PublishRefused("away")
         self.records.append((topic, key, dict(headers), orjson.loads(value)))
 
@@ -69,3 +73,15 @@ async def test_a_log_that_is_away_loses_nothing_that_fits() -> None:
     log.refuses = False
     assert await exchanges.flush() is True
     assert len(log.records) == 1
+
+
+async def test_one_that_the_log_will_never_take_does_not_keep_the_others_waiting() -> None:
+    log = Log()
+    log.largest = 2000
+    exchanges = made(log)
+    for n in range(3):
+        exchanges.note(exchange(n)._replace(outcome="x" * (5000 if n == 1 else 5)))
+    for _ in range(5):
+        await exchanges.flush()
+    assert [one["at"] for *_, batch in log.records for one in batch] == [0, 2]
+    assert (len(exchanges), exchanges.dropped) == (0, 1)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from routing.directory import Platform
+from routing.log.port import TopicPartition
 from routing.state import ObjectState, StateKey
 from routing.store.embedded import leases, platforms, records
 from routing.store.embedded import states as objects
@@ -109,6 +110,9 @@ class EmbeddedStore:
 
     async def load_set_aside(self, *, limit: int) -> Sequence[SetAside]:
         return await self._reader.submit(lambda c: records.load_set_aside(c, limit))
+
+    async def read_set_aside(self, tp: TopicPartition, offset: int) -> SetAside | None:
+        return await self._reader.submit(lambda c: records.read_set_aside(c, tp, offset))
 
     async def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
         return await self._writer.submit(lambda c: leases.acquire(c, name, holder, seconds))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from routing.log.port import Position, TopicPartition
 from routing.store.codec import cdr_key, decode_headers, encode_headers
@@ -14,6 +14,8 @@ from routing.store.port import CdrKey, CdrRecord, Conflict, Lease, Mark, SetAsid
 
 EXPIRE_ROWS: Final = 500
 """How many records one transaction drops, so that other writes get their turn in between."""
+
+_ASIDE: Final = "SELECT topic, partition, epoch, offset, append_time, at, reason, key, headers, value FROM set_aside"
 
 
 # --- CDR memory ------------------------------------------------------------------------------------------------------
@@ -36,7 +38,8 @@ def write_cdr(connection: sqlite3.Connection, record: CdrRecord) -> None:
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, offset = excluded.offset,"
         " recorded = excluded.recorded, http_status = excluded.http_status, status_code = excluded.status_code,"
-        " location = excluded.location, answer = excluded.answer, payload = excluded.payload",
+        " location = excluded.location, answer = excluded.answer, payload = excluded.payload"
+        " WHERE (excluded.epoch, excluded.offset) >= (epoch, offset)",
         (
             cdr_key(record.key),
             *record.position,
@@ -149,24 +152,21 @@ def set_aside(connection: sqlite3.Connection, record: SetAside) -> None:
 
 
 def load_set_aside(connection: sqlite3.Connection, limit: int) -> Sequence[SetAside]:
-    rows = connection.execute(
-        "SELECT topic, partition, epoch, offset, append_time, at, reason, key, headers, value FROM set_aside"
-        " ORDER BY at DESC, epoch DESC, offset DESC LIMIT ?",
-        (limit,),
-    ).fetchall()
-    return [
-        SetAside(
-            TopicPartition(topic, partition),
-            Position(epoch, offset),
-            append_time,
-            at,
-            reason,
-            key,
-            decode_headers(headers),
-            value,
-        )
-        for topic, partition, epoch, offset, append_time, at, reason, key, headers, value in rows
-    ]
+    rows = connection.execute(f"{_ASIDE} ORDER BY at DESC, epoch DESC, offset DESC LIMIT ?", (limit,))
+    return [_aside(row) for row in rows.fetchall()]
+
+
+def read_set_aside(connection: sqlite3.Connection, tp: TopicPartition, offset: int) -> SetAside | None:
+    row = connection.execute(
+        f"{_ASIDE} WHERE (topic, partition, offset) = (?, ?, ?) ORDER BY epoch DESC LIMIT 1", (*tp, offset)
+    ).fetchone()
+    return _aside(row) if row else None
+
+
+def _aside(row: tuple[Any, ...]) -> SetAside:
+    topic, partition, epoch, offset, append_time, at, reason, key, headers, value = row
+    tp, position = TopicPartition(topic, partition), Position(epoch, offset)
+    return SetAside(tp, position, append_time, at, reason, key, decode_headers(headers), value)
 
 
 # --- meta ------------------------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ EMSP_PLATFORM = platform("emsp", Party(EMSP, Role.EMSP))
 class Registry:
     def __init__(self, *platforms: Platform) -> None:
         self.directory = Directory(platforms, hub=HUB, revision=7)
+        self.store_away: str | None = None
 
     def set(self, *platforms: Platform) -> None:
         known = self.directory.platforms | {one.id: one for one in platforms}
@@ -73,6 +74,9 @@ class Registry:
 
     def trouble(self) -> str | None:
         return None
+
+    def store_trouble(self) -> str | None:
+        return self.store_away
 
 
 class Sent:
@@ -174,6 +178,7 @@ class Edge:
         self.client, self.log, self.clock, self.metrics = Client(), Log(), Clock(), Metrics()
         self.exchanges, self.waiting = Noted(), Waiting()
         chosen = Settings(public_url=PUBLIC, **settings)
+        log: Any = self.log
         rewriter = Rewriter(Keys({"k": bytes(32)}), MemoryStore(MemoryData()), PUBLIC)
         rewriting = Rewriting(rewriter, self.clock)
         onboarding = Onboarding()
@@ -183,7 +188,7 @@ class Edge:
             own=Own(PUBLIC, onboarding),
             rewriting=rewriting,
             relay=Relay(chosen, self.registry, self.client, rewriting, self.exchanges, self.clock),  # type: ignore[arg-type]
-            push=Push(chosen, self.log, self.waiting, self.clock),  # type: ignore[arg-type]
+            push=Push(chosen, log, self.waiting, self.clock, store_trouble=self.registry.store_trouble),
             metrics=self.metrics,
             clock=self.clock,
             max_body_bytes=chosen.max_body_bytes,

@@ -41,6 +41,9 @@ class Registry:
     def trouble(self) -> str | None:
         return None
 
+    def store_trouble(self) -> str | None:
+        return None
+
 
 class Onboarding:
     def __init__(self) -> None:

@@ -287,3 +287,30 @@ async def test_an_outcome_that_came_although_the_log_did_not_answer_is_the_answe
     edge.log.publishing = unknown
     edge.log.replies = lambda event: Reply(event.id, 200, 1000, b'{"status_code":1000}')
     assert (await edge.call("cpo", "PUT", LOCATION, GOOD, to=EMSP)).answer == (200, 1000)
+
+
+# --- the store is away -----------------------------------------------------------------------------------------------
+
+
+async def test_while_the_store_is_away_a_broadcast_is_accepted(edge: Edge) -> None:
+    edge.registry.store_away = "gone"
+    assert (await edge.call("cpo", "PUT", LOCATION, GOOD)).answer == (200, 1000)
+    assert len(edge.log.events) == 1
+
+
+async def test_while_the_store_is_away_a_session_goes_on(edge: Edge) -> None:
+    edge.registry.store_away = "gone"
+    session = objects.session(**MINE, cdr_token=FOR_EMSP)
+    told = await edge.call("cpo", "PUT", f"{R}/sessions/NL/TNM/{session['id']}", session)
+    assert told.answer == (200, 1000)
+    assert len(edge.log.events) == 1
+
+
+@pytest.mark.parametrize("path", ["cdrs", "locations/NL/TNM/C1", "tariffs/NL/TNM/C1"])
+async def test_while_the_store_is_away_no_other_push_for_one_party_goes_onto_the_log(edge: Edge, path: str) -> None:
+    edge.registry.store_away = "gone"
+    told = await edge.call("cpo", "POST" if path == "cdrs" else "PUT", f"{R}/{path}", {**MINE, "id": "C1"}, to=EMSP)
+    assert told.answer == (503, 4000)
+    assert "not sent" in told.message
+    assert int(told.headers["Retry-After"]) > 0
+    assert edge.log.events == []

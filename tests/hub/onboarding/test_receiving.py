@@ -277,3 +277,7 @@ async def test_a_store_that_is_away_is_503_and_3000(hub: HubSide, fake: Fake) ->
     hub.store.away = "gone"
     http_status, envelope = await post(hub, invitation, fake.document((TNM, Role.CPO)))
     assert (http_status, envelope["status_code"]) == (503, 3000)
+    assert "store is away" in envelope["status_message"]
+    assert fake.seen == []
+    hub.store.away = None
+    assert (await post(hub, invitation, fake.document((TNM, Role.CPO))))[0] == 200
