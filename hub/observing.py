@@ -40,7 +40,7 @@ def watch(metrics: Metrics, worker: Worker) -> None:
     """Let the scrape see the lanes and the marks of this worker."""
     metrics.watch(
         lanes=lambda: [
-            LaneDepth(lane.platform, lane.waiting, lane.broadcasts + lane.directed)
+            LaneDepth(lane.platform, lane.waiting, sum(lane.begun_now.values()))
             for lane in worker.delivery.lanes.values()
         ],
         marks=worker.marks.by_platform,

@@ -25,7 +25,7 @@ from routing.worker.marking import Ended, Marking
 from routing.worker.marks import Marks
 from routing.worker.owned import Owned
 from routing.worker.ports import Observer, Push, Resolver, Sender
-from routing.worker.slot import Barrier, Directed, Slot, SlotKey, Wave, object_name
+from routing.worker.slot import Barrier, Directed, Line, Slot, SlotKey, Wave, object_name
 from routing.worker.tracker import Entry
 from routing.worker.turns import Turns
 
@@ -135,17 +135,17 @@ class Delivery:
         owned = self._owned.get(slot.tp)
         return owned is not None and owned.active and self._holds()
 
-    def _begin(self, lane: Lane, slot: Slot) -> None:
+    def _begin(self, lane: Lane, slot: Slot, line: Line) -> None:
         slot.busy = True
         item = slot.queue[0]
         if isinstance(item, Directed):
-            slot.queue.popleft()
-        task = asyncio.get_running_loop().create_task(self._serve(lane, slot, item))
+            del slot.queue[0]
+        task = asyncio.get_running_loop().create_task(self._serve(lane, slot, item, line))
         in_flight = self._owned[slot.tp].in_flight
         in_flight.add(task)
         task.add_done_callback(in_flight.discard)
 
-    async def _serve(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier) -> None:
+    async def _serve(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier, line: Line) -> None:
         try:
             if isinstance(item, Wave):
                 await self._serve_wave(lane, slot, item)
@@ -159,12 +159,7 @@ class Delivery:
             self._set_aside(lane, slot, item, error)
         finally:
             slot.busy = False
-            if isinstance(item, Wave):
-                lane.broadcasts -= 1
-            else:
-                lane.directed -= 1
-        self._turns.wake(lane, slot)
-        self._turns.pump(lane)
+            self._turns.ended(lane, slot, line)
 
     def cut_off(self) -> None:
         """Somebody else may own these partitions soon: end what is in flight, begin nothing."""
@@ -267,7 +262,7 @@ class Delivery:
 
     def _finish(self, lane: Lane, slot: Slot, wave: Wave, outcome: Outcome, detail: str = "", ms: float = 0.0) -> None:
         """The newest entry of a wave ended so; those folded into it were superseded by it."""
-        slot.queue.popleft()
+        del slot.queue[0]
         lane.waiting -= 1
         party = slot.key.recipient
         superseded = outcome is Outcome.DELIVERED
@@ -303,7 +298,7 @@ class Delivery:
 
     async def _mark_wave(self, lane: Lane, slot: Slot, wave: Wave, why: str) -> None:
         """Attempts are used up: this wave, and all else that waits of this platform and partition, is marked."""
-        slot.queue.popleft()
+        del slot.queue[0]
         lane.waiting -= 1
         if slot.queue and isinstance(slot.queue[0], Directed):
             self._drop_behind(slot)
@@ -312,7 +307,7 @@ class Delivery:
     def _drop_behind(self, slot: Slot) -> None:
         owned = self._owned[slot.tp]
         while slot.queue and isinstance(slot.queue[0], Directed):
-            item = slot.queue.popleft()
+            item = slot.queue.pop(0)
             assert isinstance(item, Directed)  # noqa: S101
             self.give_up(item, owned, "the recipient did not take the broadcast of this object that stood before it")
 

@@ -6,19 +6,17 @@ from collections import deque
 from collections.abc import Iterator
 
 from routing.log.port import Position, TopicPartition
-from routing.worker.slot import Directed, Slot, SlotKey
+from routing.worker.slot import Line, Slot, SlotKey
 
 
 class Lane:
-    """The slots of one platform. What is ready waits in two queues: pushes with a caller, and broadcasts."""
+    """The slots of one platform. What is ready stands in one of two lines: with a caller waiting, and broadcasts."""
 
     def __init__(self, platform: str) -> None:
         self.platform = platform
         self.slots: dict[SlotKey, Slot] = {}
-        self.ready: deque[Slot] = deque()
-        self.ready_directed: deque[Slot] = deque()
-        self.broadcasts = 0
-        self.directed = 0
+        self.ready: dict[Line, deque[Slot]] = {line: deque() for line in Line}
+        self.begun_now: dict[Line, int] = dict.fromkeys(Line, 0)
         self.waiting = 0
         self.in_line = False
         self._by_tp: dict[TopicPartition, dict[SlotKey, Slot]] = {}
@@ -45,26 +43,26 @@ class Lane:
                 del self._by_tp[slot.tp]
 
     def enqueue(self, slot: Slot) -> None:
-        """Let a slot that has something to do stand in line, once."""
-        if slot.busy or slot.queued or slot.resting or not slot.queue:
+        """Let a slot that has something to do stand in line; one that became urgent changes its line."""
+        if slot.busy or slot.resting or not slot.queue or slot.line is Line.URGENT:
             return
-        slot.queued = True
-        (self.ready_directed if isinstance(slot.queue[0], Directed) else self.ready).append(slot)
+        line = Line.URGENT if slot.urgent else Line.BROADCASTS
+        if slot.line is not line:
+            slot.line = line
+            self.ready[line].append(slot)
 
-    def next_directed(self, most: int) -> Slot | None:
-        return self._next(self.ready_directed, directed=True) if self.directed < most else None
-
-    def next_broadcast(self, most: int) -> Slot | None:
-        return self._next(self.ready, directed=False) if self.broadcasts < most else None
-
-    def _next(self, ready: deque[Slot], *, directed: bool) -> Slot | None:
-        while ready:
+    def next(self, line: Line, most: int) -> Slot | None:
+        """Take the slot whose turn it is in this line, if fewer than `most` of it are in flight."""
+        ready = self.ready[line]
+        while ready and self.begun_now[line] < most:
             slot = ready.popleft()
-            slot.queued = False
+            if slot.line is not line:
+                continue  # it changed its line
+            slot.line = None
             if slot.queue and not slot.busy and not slot.resting:
-                if isinstance(slot.queue[0], Directed) is directed:
+                if slot.urgent is (line is Line.URGENT):
                     return slot
-                self.enqueue(slot)  # what stood first has gone: it belongs in the other line
+                self.enqueue(slot)  # who waited has gone
         return None
 
     def remember(self, key: SlotKey, position: Position, most: int = 10_000) -> None:

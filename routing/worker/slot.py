@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from enum import Enum
 from typing import NamedTuple
 
 from connectors.values import PartyId
@@ -57,19 +57,34 @@ class Barrier:
     __slots__ = ()
 
 
-class Slot:
-    """`busy`: a request is in flight. `resting`: a timer will wake it. `queued`: it stands in its lane's queue."""
+class Line(Enum):
+    """The two lines of a lane: who has a caller waiting is begun at once, broadcasts take turns."""
 
-    __slots__ = ("busy", "event", "key", "queue", "queued", "resting", "tp")
+    URGENT = 1
+    BROADCASTS = 2
+
+
+class Slot:
+    """`busy`: a request is in flight. `resting`: a timer will wake it. `line`: that of its lane in which it stands."""
+
+    __slots__ = ("busy", "event", "key", "line", "queue", "resting", "tp")
 
     def __init__(self, key: SlotKey, tp: TopicPartition, event: Event) -> None:
         self.key = key
         self.tp = tp
         self.event = event
-        self.queue: deque[Wave | Directed | Barrier] = deque()
+        self.queue: list[Wave | Directed | Barrier] = []  # short; a deque takes ten times as much, and slots are many
         self.busy = False
-        self.queued = False
+        self.line: Line | None = None
         self.resting = False
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody waits for an answer: what stands before that push is as urgent as the push."""
+        queue = self.queue
+        if len(queue) == 1:
+            return isinstance(queue[0], Directed)
+        return any(isinstance(item, Directed) for item in queue)
 
     def offer(self, entry: Entry, first: tuple[Request, ...], memo: dict[int, tuple[Request, ...]]) -> Wave | None:
         """Let a broadcast in: folded into the last wave, or as a new one, which is returned.

@@ -35,7 +35,7 @@ async def _conclude_lane(
         behind = _before_barrier(slot)
         for wave in behind:
             slot.queue.remove(wave)
-        slot.queue = type(slot.queue)(item for item in slot.queue if not isinstance(item, Barrier))
+        slot.queue = [item for item in slot.queue if not isinstance(item, Barrier)]
         marked += [(slot, wave) for wave in behind]
         for wave in [item for item in slot.queue if isinstance(item, Wave) and len(item.requests) > 1]:
             everybody, mine = _keys(slot)

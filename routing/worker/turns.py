@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from routing.policy import DeliverySettings
 from routing.worker.lane import Lane
-from routing.worker.slot import Slot
+from routing.worker.slot import Line, Slot
 
 
 class Turns:
@@ -24,7 +24,7 @@ class Turns:
         settings: DeliverySettings,
         *,
         may_begin: Callable[[Slot], bool],
-        begin: Callable[[Lane, Slot], None],
+        begin: Callable[[Lane, Slot, Line], None],
     ) -> None:
         self.lanes: dict[str, Lane] = {}
         self._settings = settings
@@ -53,10 +53,10 @@ class Turns:
 
     def pump(self, lane: Lane) -> None:
         """Begin what may be begun in this lane, broadcasts when its turn comes."""
-        while (slot := lane.next_directed(self._settings.directed_at_once)) is not None:
-            lane.directed += 1
-            self._begin(lane, slot)
-        if lane.ready and not lane.in_line and lane.broadcasts < self._settings.broadcasts_at_once:
+        while (slot := lane.next(Line.URGENT, self._settings.directed_at_once)) is not None:
+            self._count(lane, slot, Line.URGENT)
+        waiting, begun = lane.ready[Line.BROADCASTS], lane.begun_now[Line.BROADCASTS]
+        if waiting and not lane.in_line and begun < self._settings.broadcasts_at_once:
             lane.in_line = True
             self._line.append(lane)
             self._come()
@@ -73,13 +73,22 @@ class Turns:
                 break
             lane = self._line.popleft()
             lane.in_line = False
-            slot = lane.next_broadcast(self._settings.broadcasts_at_once)
+            slot = lane.next(Line.BROADCASTS, self._settings.broadcasts_at_once)
             if slot is not None and self._may_begin(slot):
-                lane.broadcasts += 1
-                self._begin(lane, slot)
+                self._count(lane, slot, Line.BROADCASTS)
             self.pump(lane)
         if self._line:
             self._come()
+
+    def _count(self, lane: Lane, slot: Slot, line: Line) -> None:
+        lane.begun_now[line] += 1
+        self._begin(lane, slot, line)
+
+    def ended(self, lane: Lane, slot: Slot, line: Line) -> None:
+        """What was begun of this slot, from this line, has ended."""
+        lane.begun_now[line] -= 1
+        self.wake(lane, slot)
+        self.pump(lane)
 
     def slowest(self) -> Lane | None:
         """The lane that holds most of what waits."""

@@ -1,0 +1,84 @@
+"""A lane's two lines: who has a caller waiting is begun at once, with what has to go before it."""
+
+from __future__ import annotations
+
+from connectors.values import PartyId
+from routing.event import Operation
+from routing.fold import Request
+from routing.log.port import Position, Record, TopicPartition
+from routing.worker.lane import Lane
+from routing.worker.slot import Directed, Line, Slot, SlotKey, Wave
+from routing.worker.tracker import Entry
+from tests.routing.events import event
+
+TP = TopicPartition("ocpi.locations", 0)
+MOST = 8
+
+
+def entry(offset: int) -> Entry:
+    made = event("PUT", {})
+    return Entry(Record(TP.topic, TP.partition, Position(1, offset), 0, made.key, (), made.payload), made, 0.0)
+
+
+def slot(lane: Lane, name: str) -> Slot:
+    return lane.add(Slot(SlotKey(name, PartyId("DE", "EMS")), TP, event("PUT", {})))
+
+
+def broadcast(to: Slot, offset: int) -> None:
+    to.queue.append(Wave((Request(Operation.PUT, (), b"{}", Position(1, offset)),), [entry(offset)]))
+
+
+def directed(to: Slot, offset: int) -> Directed:
+    item = Directed(entry(offset), event("PUT", {}))
+    to.queue.append(item)
+    return item
+
+
+def test_broadcasts_come_in_order_and_each_slot_once() -> None:
+    lane = Lane("one")
+    slots = [slot(lane, name) for name in "ABC"]
+    for offset, each in enumerate(slots):
+        broadcast(each, offset)
+        lane.enqueue(each)
+        lane.enqueue(each)
+    assert [lane.next(Line.BROADCASTS, MOST) for _ in range(4)] == [*slots, None]
+
+
+def test_a_broadcast_is_as_urgent_as_the_push_that_waits_behind_it() -> None:
+    lane = Lane("one")
+    slots = [slot(lane, str(number)) for number in range(1000)]
+    for offset, each in enumerate(slots):
+        broadcast(each, offset)
+        lane.enqueue(each)
+    last = slots[-1]
+    directed(last, 1000)
+    lane.enqueue(last)
+    assert lane.next(Line.URGENT, MOST) is last
+    assert isinstance(last.queue[0], Wave)
+    del last.queue[0]
+    lane.enqueue(last)
+    assert lane.next(Line.URGENT, MOST) is last
+    assert [lane.next(Line.BROADCASTS, MOST) for _ in slots] == [*slots[:-1], None]
+
+
+def test_a_slot_whose_caller_has_gone_takes_its_turn_among_the_broadcasts() -> None:
+    lane = Lane("one")
+    first, second = slot(lane, "A"), slot(lane, "B")
+    broadcast(first, 0)
+    item = directed(first, 1)
+    lane.enqueue(first)
+    broadcast(second, 2)
+    lane.enqueue(second)
+    first.queue.remove(item)
+    assert lane.next(Line.URGENT, MOST) is None
+    assert [lane.next(Line.BROADCASTS, MOST) for _ in range(3)] == [second, first, None]
+
+
+def test_no_more_than_the_most_of_a_line_are_in_flight() -> None:
+    lane = Lane("one")
+    broadcast(each := slot(lane, "A"), 0)
+    lane.enqueue(each)
+    lane.begun_now[Line.BROADCASTS] = MOST
+    assert lane.next(Line.BROADCASTS, MOST) is None
+    lane.begun_now[Line.BROADCASTS] = MOST - 1
+    assert lane.next(Line.BROADCASTS, MOST) is each
