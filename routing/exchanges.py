@@ -117,7 +117,7 @@ class Exchanges:
         """A log that takes other records refused this one: it may be too large, and those behind it must not wait."""
         if size == 1:
             self._waiting.popleft()
-            self.dropped += 1
+            self._dropped()
         self._batch = max(1, size // 2)
 
     async def _run(self) -> None:
