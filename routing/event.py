@@ -12,11 +12,15 @@ from enum import StrEnum
 import orjson
 
 from connectors.values import PartyId, Role
+from routing import cloudevents
 from routing.log.port import Headers, ReplyTo
 
 TYPE = "org.ocpi-hub.push.v1"
 _TYPE = TYPE.encode()
-_JSON = b"application/json"
+_TYPE_HEADER = ("ce_type", _TYPE)
+_SOURCE = cloudevents.source(cloudevents.PUSHES)
+_DATA = (cloudevents.JSON,)
+_NO_DATA: Headers = ()
 
 
 class Operation(StrEnum):
@@ -114,12 +118,12 @@ def encode(event: Event) -> Headers:
     }
     headers = Carrying(
         (
-            ("ce_specversion", b"1.0"),
+            cloudevents.SPECVERSION,
             ("ce_id", event.id.encode()),
-            ("ce_source", b"/ocpi-hub"),
-            ("ce_type", _TYPE),
-            ("content-type", _JSON),
+            _SOURCE,
+            _TYPE_HEADER,
             ("ce_ocpihub", orjson.dumps(hub)),
+            *(_DATA if event.payload else _NO_DATA),
         )
     )
     headers.event = event

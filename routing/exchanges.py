@@ -16,12 +16,16 @@ import structlog
 from uuid_utils import uuid7
 
 from connectors.values import PartyId
+from routing import cloudevents
+from routing.cloudevents import attributes, source
 from routing.log.port import Headers, Log, LogError, PublishRefused
 from routing.topics import EXCHANGES
 
 log = structlog.get_logger(__name__)
 
 TYPE: Final = "org.ocpi-hub.exchanges.v1"
+_TYPE: Final = ("ce_type", TYPE.encode())
+_SOURCE: Final = source(cloudevents.EXCHANGES)
 MAX_WAITING: Final = 20_000
 BATCH: Final = 500
 FLUSH_SECONDS: Final = 0.25
@@ -132,13 +136,7 @@ class Exchanges:
 
 def encode(batch: list[Exchange]) -> tuple[Headers, bytes]:
     """The record of these exchanges: CloudEvents attributes as headers, a JSON array as data."""
-    headers = (
-        ("ce_specversion", b"1.0"),
-        ("ce_id", str(uuid7()).encode()),
-        ("ce_source", b"/ocpi-hub"),
-        ("ce_type", TYPE.encode()),
-        ("content-type", b"application/json"),
-    )
+    headers = attributes(str(uuid7()), source=_SOURCE, type=_TYPE)
     return headers, orjson.dumps([_document(exchange) for exchange in batch])
 
 

@@ -7,13 +7,17 @@ from collections.abc import Callable
 
 import orjson
 
+from routing import cloudevents
+from routing.cloudevents import attributes, source
 from routing.log.port import Headers, Log, LogError
 from routing.topics import OUTCOMES
 from routing.worker.tracker import Entry
 
 _AGAIN_AFTER = 0.2
 _GATHER = 0.02  # nobody waits for an outcome record, and many in one commit of the log cost less
-TYPE = b"org.ocpi-hub.outcome.v1"
+TYPE = "org.ocpi-hub.outcome.v1"
+_TYPE = ("ce_type", TYPE.encode())
+_SOURCE = source(cloudevents.OUTCOMES)
 
 
 class Outcomes:
@@ -78,5 +82,6 @@ def record(entry: Entry) -> tuple[bytes, Headers, bytes]:
         "request": request,
         "results": [(f"{party}" if party else "", *rest) for party, *rest in entry.results],
     }
-    headers = (("ce_specversion", b"1.0"), ("ce_id", event.encode()), ("ce_source", b"/ocpi-hub"), ("ce_type", TYPE))
-    return entry.key, headers, orjson.dumps(body)
+    # what was no event has no id of its own, but stands in one place only
+    id = event or f"{entry.tp.topic}/{entry.tp.partition}/{entry.position.epoch}/{entry.position.offset}"
+    return entry.key, attributes(id, source=_SOURCE, type=_TYPE), orjson.dumps(body)
