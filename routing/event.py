@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import Final
 
 import orjson
 
@@ -75,6 +77,10 @@ class Event:
     @property
     def topic(self) -> str:
         return f"ocpi.{self.module}"
+
+
+_OPERATIONS: Final = {operation.value: operation for operation in Operation}  # a third of the time of asking the class
+_ROLES: Final = {role.value: role for role in Role}
 
 
 class Poison(ValueError):
@@ -147,12 +153,12 @@ def decode(headers: Headers, value: bytes) -> Event:
             owner=_party(hub["owner"]),
             object_id=hub["object"],
             variant=hub["variant"],
-            operation=Operation(hub["op"]),
+            operation=_OPERATIONS[hub["op"]],
             path=tuple(hub["path"]),
             query=hub["query"],
             audience=_party(to) if to else None,
             sender=_party(hub["from"]),
-            sender_role=Role(hub["role"]),
+            sender_role=_ROLES[hub["role"]],
             platform=hub["platform"],
             accepted=hub["accepted"],
             expires=hub["expires"],
@@ -163,7 +169,7 @@ def decode(headers: Headers, value: bytes) -> Event:
             revision=hub["revision"],
             version=hub["version"],
             appends=hub["appends"],
-            findings=tuple(hub["findings"]),
+            findings=tuple(findings) if (findings := hub["findings"]) else (),
             last_updated=hub["last_updated"],
             payload=value,
         )
@@ -171,6 +177,7 @@ def decode(headers: Headers, value: bytes) -> Event:
         raise Poison(f"the envelope cannot be read: {type(error).__name__} {error}") from error
 
 
+@lru_cache(maxsize=4096)
 def _party(text: str) -> PartyId:
     """The party of `NL-TNM`, which was a PartyId when it was written."""
     return PartyId(text[:2], text[3:])
