@@ -1,14 +1,19 @@
-"""One hub for all tests of a worker that may share it, one with short deadlines, and the parties of each test."""
+"""One hub for all tests of a worker that may share it, one with short deadlines, and the parties of each test.
+
+A test of one engine alone says so: `@pytest.mark.parametrize("backing", ["embedded"], indirect=True)`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from tests.engines.plugin import Engines
+from tests.scenarios.backing import Backing, OnEngines, OwnFolder
 from tests.scenarios.hub import LOOPBACK, RunningHub
 from tests.scenarios.parties import Parties
 from tests.scenarios.vault import Vault
@@ -23,22 +28,33 @@ def vault() -> Iterator[Vault]:
         yield found
 
 
+@pytest.fixture(scope="session", params=["embedded"])
+def backing(request: pytest.FixtureRequest, engines: Engines) -> Callable[[], Backing]:
+    """Makes the log and store of one hub."""
+    if request.param == "embedded":
+        return OwnFolder
+    kafka, mongo = engines.kafka(), engines.mongo()
+    return lambda: OnEngines(kafka, mongo)
+
+
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory, vault: Vault) -> Iterator[RunningHub]:
+def hub(tmp_path_factory: pytest.TempPathFactory, vault: Vault, backing: Callable[[], Backing]) -> Iterator[RunningHub]:
     """A hub as it comes, shared: whoever uses it brings parties of its own."""
-    with RunningHub(tmp_path_factory.mktemp("hub"), vault) as running:
+    with RunningHub(tmp_path_factory.mktemp("hub"), vault, backing=backing()) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def hasty_hub(tmp_path_factory: pytest.TempPathFactory, vault: Vault) -> Iterator[RunningHub]:
+def hasty_hub(
+    tmp_path_factory: pytest.TempPathFactory, vault: Vault, backing: Callable[[], Backing]
+) -> Iterator[RunningHub]:
     """A hub whose deadlines and limits are short, shared."""
     settings: dict[str, Any] = {
         "connect_seconds": 0.8, "authorize_seconds": 1.2, "get_seconds": 1.2, "list_seconds": 20,
         "command_seconds": 1.2, "directed_seconds": 2.2, "broadcast_seconds": 1.2, "handshake_seconds": 1.5,
         "max_body_bytes": 65_536, "max_answer_bytes": 1_048_576,
     }  # fmt: skip
-    with RunningHub(tmp_path_factory.mktemp("hasty"), vault, **settings) as running:
+    with RunningHub(tmp_path_factory.mktemp("hasty"), vault, backing=backing(), **settings) as running:
         yield running
 
 
@@ -49,12 +65,12 @@ class MakeHub(Protocol):
 
 
 @pytest.fixture
-def make_hub(tmp_path: Path, vault: Vault) -> Iterator[MakeHub]:
+def make_hub(tmp_path: Path, vault: Vault, backing: Callable[[], Backing]) -> Iterator[MakeHub]:
     """Hubs of this test alone; those that still run at its end are stopped."""
     with ExitStack() as stack:
 
         def make(*, allow: str = LOOPBACK, **settings: object) -> RunningHub:
-            made = RunningHub(tmp_path / "hub", vault, allow=allow, **settings)
+            made = RunningHub(tmp_path / "hub", vault, allow=allow, backing=backing(), **settings)
             stack.push(made.__exit__)
             return made
 

@@ -18,6 +18,7 @@ import orjson
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.scenarios.backing import Backing, OwnFolder
 from tests.scenarios.operated import ROOT, Operated
 from tests.scenarios.vault import Vault, contents
 
@@ -35,17 +36,21 @@ class HubFailed(AssertionError):
 class RunningHub(Operated):
     """One hub. `folder` keeps its data and what it prints; `settings` are HUB_ variables without the prefix.
 
-    What ends it (`stop`, `kill`, leaving the context) also searches what it left behind for credentials.
+    `backing` are its log and store, the embedded ones unless others are given. What ends it (`stop`, `kill`, leaving
+    the context) also searches what it left behind for credentials.
     """
 
-    def __init__(self, folder: Path, vault: Vault, *, allow: str = LOOPBACK, **settings: object) -> None:
+    def __init__(
+        self, folder: Path, vault: Vault, *, allow: str = LOOPBACK, backing: Backing | None = None, **settings: object
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.printed = folder / "printed"
         self.vault = vault
         self.port, self.operator_port = free_port(), free_port()
         self._allow = allow
-        self._settings = settings
+        self.backing = backing or OwnFolder()
+        self._settings = {**self.backing.settings(), **settings}
         self._process: subprocess.Popen[bytes] | None = None
         self._pages: list[bytes] = []
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,11 +63,15 @@ class RunningHub(Operated):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None:
-            self.stop()
+        try:
+            if self._process is not None:
+                self.stop()
+        finally:
+            self.backing.drop()
 
     def start(self) -> Self:
         """Start, or start again on the same data and ports; back when it is ready. Raises HubFailed."""
+        self.backing.prepare(self.environment())
         for _ in range(3):
             self.begin()
             if self._gets_ready():
@@ -192,7 +201,8 @@ class RunningHub(Operated):
         """Look for credentials in what it printed, in /metrics and in its data folder. Raises SecretFound."""
         places = {"standard output or logging": [self.printed.read_bytes()], "/metrics": self._pages}
         secrets = [(self.data / name).read_text().strip() for name in KEPT_SECRET if (self.data / name).exists()]
-        self.vault.search(places | contents(self.data, leave_out=KEPT_SECRET), more=secrets)
+        kept = contents(self.data, leave_out=KEPT_SECRET) | dict(self.backing.contents())
+        self.vault.search(places | kept, more=secrets)
         self.vault.search(contents(self.data))
 
     def _keep_page(self) -> None:

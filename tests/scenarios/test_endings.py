@@ -150,6 +150,7 @@ async def test_registrations_credentials_and_urls_outlive_a_kill(make_hub: MakeH
             check(await emsp.call("GET", "locations", SENDER, "LOC0001", to=party_of(cpo)), 200, 1000)
 
 
+@pytest.mark.parametrize("backing", ["embedded"], indirect=True)  # Kafka and MongoDB take any number of them
 async def test_a_second_hub_on_the_same_data_or_port_says_so_in_a_sentence(make_hub: MakeHub) -> None:
     hub = make_hub().start()
     code, _, err = await hub.cli("serve")
