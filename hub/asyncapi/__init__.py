@@ -1,0 +1,1 @@
+"""The topics that others may read, as an AsyncAPI document that is made from the code."""

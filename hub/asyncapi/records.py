@@ -1,0 +1,108 @@
+"""What stands in the records that others may read, field by field; a test holds these to what is really written.
+
+Values that may become more, such as outcomes, are no enumerations here: who reads them has to bear one that is new.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from connectors.values import Role
+from routing.event import Operation
+from routing.policy import Outcome as Ending
+
+
+def known(values: type[StrEnum]) -> dict[str, Any]:
+    """The values of today, as examples in the schema."""
+    return {"examples": [str(value) for value in values]}
+
+
+PartyText = Annotated[
+    str, Field(description="A party, COUNTRY-PARTY in upper case", pattern="^[A-Z]{2}-[!-~]{1,3}$", examples=["NL-TNM"])
+]
+Milliseconds = Annotated[int, Field(description="UTC, milliseconds since 1970")]
+
+
+class PushEnvelope(BaseModel):
+    """The JSON in the header `ce_ocpihub` of a push: the same whatever version of OCPI and form of URL it came by."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    owner: PartyText = Field(description="Whose object it is")
+    module: str = Field(description="OCPI's module identifier", examples=["locations"])
+    object: str = Field(description="The id of the object as its sender wrote it; of a connector, its location's")
+    variant: str = Field(description="What else tells two objects apart: the type of a token, else empty")
+    op: str = Field(description="The HTTP method of the push", json_schema_extra=known(Operation))
+    path: list[str] = Field(
+        description="What stood after the endpoint's URL, decoded: its length tells object, EVSE and connector apart"
+    )
+    query: str = Field(description="The query of the URL, or empty")
+    to: PartyText | None = Field(description="The one recipient of a directed push; null for a broadcast")
+    from_: PartyText = Field(alias="from", description="The party that sent it")
+    role: str = Field(description="The role in which it was sent", json_schema_extra=known(Role))
+    platform: str = Field(description="The platform that sent it, by the hub's own id")
+    accepted: Milliseconds = Field(description="When the hub took it from its sender")
+    expires: Milliseconds = Field(
+        description="A record whose append time is later was never accepted: its sender was told so. Pass it over"
+    )
+    deadline: Milliseconds | None = Field(description="Until when the sender of a directed push waits for the answer")
+    reply: tuple[str, int] | None = Field(description="Internal: where the answer goes")
+    request: str = Field(description="X-Request-ID of the push")
+    correlation: str = Field(description="X-Correlation-ID of the push")
+    revision: int = Field(description="Internal: the directory's revision when it was accepted")
+    version: str = Field(description="The OCPI version of the data", examples=["2.2.1"])
+    appends: bool = Field(description="Whether it adds to a list, so that it must not be applied twice")
+    findings: list[str] = Field(description="What is off in the data: each a JSON path and a sentence")
+    last_updated: str | None = Field(description="`last_updated` of the data as it stands there")
+
+
+class Row(RootModel[tuple[str, str, str, int]]):
+    """How it ended for one recipient: party (empty: nobody in particular), outcome, detail, milliseconds."""
+
+    root: tuple[
+        Annotated[str, Field(description="The recipient, COUNTRY-PARTY; empty: nobody in particular")],
+        Annotated[str, Field(description="How it ended", json_schema_extra=known(Ending))],
+        Annotated[str, Field(description="A status code or a few words, or empty")],
+        Annotated[int, Field(description="Milliseconds of the attempt; 0 where there was none")],
+    ]
+
+
+class Outcome(BaseModel):
+    """What became of one push, for each of its recipients."""
+
+    topic: str = Field(description="Where the push stands, without the prefix of this cluster")
+    partition: int = Field(description="Its partition")
+    epoch: int = Field(description="The epoch of its topic: higher after the topic was made anew")
+    offset: int = Field(description="Its offset")
+    event: str = Field(description="`ce_id` of the push; empty where the record could not be read")
+    correlation: str = Field(description="X-Correlation-ID of the push")
+    request: str = Field(description="X-Request-ID of the push")
+    results: list[Row] = Field(description="A row a recipient")
+
+
+class Exchange(BaseModel):
+    """One call that the hub passed on at once, and what came of it."""
+
+    at: Milliseconds = Field(description="When it arrived")
+    row: str = Field(description="Which kind of call it was, by the hub's catalogue")
+    module: str = Field(description="OCPI's module identifier")
+    method: str = Field(description="The HTTP method")
+    path: list[str] = Field(description="What stood after the endpoint's URL, decoded; empty for callbacks")
+    sender: PartyText = Field(description="Who called")
+    recipient: PartyText = Field(description="Who was called")
+    request_id: str = Field(description="X-Request-ID as the caller wrote it")
+    correlation_id: str = Field(description="X-Correlation-ID")
+    forwarded_id: str = Field(description="X-Request-ID as the recipient read it")
+    attempts: int = Field(description="Requests begun towards the recipient")
+    http_status: int = Field(description="HTTP status that the caller read")
+    status_code: int = Field(description="OCPI status code that the caller read")
+    ms: float = Field(description="The whole call, milliseconds")
+    hub_ms: float = Field(description="The same without waiting for the recipient")
+    outcome: str = Field(description="`answered`, or in words why the hub answered itself")
+
+
+class Exchanges(RootModel[list[Exchange]]):
+    """Relays of one process in the order in which they ended, many in one record."""
