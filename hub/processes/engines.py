@@ -79,7 +79,9 @@ def make_store(settings: Settings) -> Store:
         from routing.store.embedded import EmbeddedStore  # noqa: PLC0415 - loaded by who uses it
 
         return EmbeddedStore(settings.data_folder)
-    raise ValueError("the mongodb engine is not built yet; leave HUB_STORE out for the embedded engine")
+    from routing.store.mongo import MongoStore  # noqa: PLC0415 - motor costs the embedded hub nothing
+
+    return MongoStore(settings.store.get_secret_value())
 
 
 def make_folder(path: Path) -> None:

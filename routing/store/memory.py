@@ -159,7 +159,7 @@ class MemoryStore:
     async def write_cdr(self, record: CdrRecord) -> None:
         await self._before("write_cdr")
         there = self.data.cdrs.get(record.key)
-        if there is None or record.position >= there.position:
+        if there is None or _rank(record) >= _rank(there):
             self.data.cdrs[record.key] = record
         await self._after("write_cdr")
 
@@ -317,6 +317,10 @@ class MemoryStore:
             raise StoreAway("the store is not open")
         if self.away is not None:
             raise StoreAway(self.away)
+
+
+def _rank(record: CdrRecord) -> tuple[Position, bool]:
+    return record.position, record.status_code is not None
 
 
 def _named(mark: Mark) -> str:

@@ -168,8 +168,9 @@ class Store(Protocol):
     async def read_cdr(self, key: CdrKey) -> CdrRecord | None: ...
 
     async def write_cdr(self, record: CdrRecord) -> None:
-        """Conditional on no later position being stored for its key; one that is there already counts as done.
+        """Conditional on no later one being stored for its key; one that is there already counts as done.
 
+        Later is a greater position, and of the same one a record with an outcome (`status_code`) beside one without.
         So a write that was given up and lands late takes nothing back.
         """
 

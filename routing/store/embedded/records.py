@@ -39,7 +39,8 @@ def write_cdr(connection: sqlite3.Connection, record: CdrRecord) -> None:
         " ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, offset = excluded.offset,"
         " recorded = excluded.recorded, http_status = excluded.http_status, status_code = excluded.status_code,"
         " location = excluded.location, answer = excluded.answer, payload = excluded.payload"
-        " WHERE (excluded.epoch, excluded.offset) >= (epoch, offset)",
+        " WHERE (excluded.epoch, excluded.offset, excluded.status_code IS NOT NULL)"
+        " >= (epoch, offset, status_code IS NOT NULL)",
         (
             cdr_key(record.key),
             *record.position,

@@ -1,0 +1,135 @@
+"""The store port on MongoDB. What must not be lost is written to a majority and its journal before it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from routing.directory import Platform
+from routing.log.port import TopicPartition
+from routing.state import ObjectState, StateKey
+from routing.store.mongo import leases, platforms, records
+from routing.store.mongo import states as objects
+from routing.store.mongo.connection import Connection
+from routing.store.mongo.schema import bring_up_to_date
+from routing.store.mongo.watch import Watch
+from routing.store.port import CdrKey, CdrRecord, Lease, Mark, SetAside
+
+_EXPIRE_SECONDS: Final = 30.0
+
+
+class MongoStore:
+    """The store at a MongoDB URI, for any number of processes; the database is the URI's path, else `ocpi_hub`.
+
+    `timeout` bounds every operation, in seconds. Options that the URI names itself stay as they are there.
+    """
+
+    def __init__(self, uri: str, *, timeout: float = 2.0) -> None:
+        self._connection = Connection(uri, timeout=timeout)
+        self._run = self._connection.run
+        self._watch: Watch | None = None
+        self._watchers: list[Callable[[], None]] = []
+
+    async def start(self) -> None:
+        since = await self._connection.open()
+        try:
+            await bring_up_to_date(self._connection)
+            self._watch = Watch(self._connection.db, since, self._changed)
+            self._watch.start()
+        except BaseException:
+            await self._connection.close()
+            raise
+
+    async def close(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            await watch.stop()
+        await self._connection.close()
+
+    def trouble(self) -> str | None:
+        return self._connection.trouble()
+
+    # --- the directory -----------------------------------------------------------------------------------------------
+
+    async def load_platforms(self) -> tuple[int, Sequence[Platform]]:
+        return await self._run(platforms.load)
+
+    async def save_platform(self, platform: Platform, *, lease: Lease | None = None) -> Platform:
+        return await self._run(platforms.save, platform, lease)
+
+    async def find_credential(self, digest: bytes) -> Platform | None:
+        return await self._run(platforms.find, digest)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        self._watchers.append(changed)
+
+    def _changed(self) -> None:
+        for changed in self._watchers:
+            changed()
+
+    # --- object state ------------------------------------------------------------------------------------------------
+
+    async def read_states(self, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
+        return await self._run(objects.read, keys)
+
+    async def write_states(self, states: Sequence[ObjectState]) -> None:
+        await self._run(objects.write, states, self._connection.timeout)
+
+    # --- CDR memory --------------------------------------------------------------------------------------------------
+
+    async def read_cdr(self, key: CdrKey) -> CdrRecord | None:
+        return await self._run(records.read_cdr, key)
+
+    async def write_cdr(self, record: CdrRecord) -> None:
+        await self._run(records.write_cdr, record)
+
+    # --- marks -------------------------------------------------------------------------------------------------------
+
+    async def load_marks(self) -> Sequence[Mark]:
+        return await self._run(records.load_marks)
+
+    async def save_mark(self, mark: Mark) -> Mark:
+        return await self._run(records.save_mark, mark)
+
+    async def remove_mark(self, mark: Mark) -> None:
+        await self._run(records.remove_mark, mark)
+
+    # --- rewritten URLs, expiry --------------------------------------------------------------------------------------
+
+    async def put_url(self, ref: str, content: bytes, expires: int) -> None:
+        await self._run(records.put_url, ref, content, expires)
+
+    async def get_url(self, ref: str, now: int) -> bytes | None:
+        return await self._run(records.get_url, ref, now)
+
+    async def expire(self, now: int, *, cdrs_before: int) -> int:
+        return await self._connection.run_long(_EXPIRE_SECONDS, records.expire, now, cdrs_before)
+
+    # --- records set aside, leases, meta -----------------------------------------------------------------------------
+
+    async def set_aside(self, record: SetAside) -> None:
+        await self._run(records.set_aside, record)
+
+    async def load_set_aside(self, *, limit: int) -> Sequence[SetAside]:
+        return await self._run(records.load_set_aside, limit)
+
+    async def read_set_aside(self, tp: TopicPartition, offset: int) -> SetAside | None:
+        return await self._run(records.read_set_aside, tp, offset)
+
+    async def acquire(self, name: str, holder: str, seconds: float) -> Lease | None:
+        return await self._run(leases.acquire, name, holder, seconds)
+
+    async def renew(self, lease: Lease, seconds: float) -> bool:
+        return await self._run(leases.renew, lease, seconds)
+
+    async def release(self, lease: Lease) -> None:
+        await self._run(leases.release, lease)
+
+    async def get_meta(self, name: str) -> bytes | None:
+        return await self._run(records.get_meta, name)
+
+    async def set_meta(self, name: str, value: bytes, *, lease: Lease | None = None) -> None:
+        await self._run(records.set_meta, name, value, lease)
+
+    async def add_meta(self, name: str, value: bytes, *, after: bytes | None = None) -> bytes:
+        return await self._run(records.add_meta, name, value, after)

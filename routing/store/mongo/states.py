@@ -1,0 +1,141 @@
+"""Object state in MongoDB: one round trip a batch, each state conditional on a greater position.
+
+The `update` command is sent as it is, not by the library's bulk write: that makes each state a retryable write of its
+own, which costs the server a third more, and a state may be sent twice anyway. Names of fields are short because they
+stand in every document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from pymongo.errors import AutoReconnect, WriteConcernError, WriteError
+
+from routing.log.port import Position
+from routing.state import ObjectState, StateKey
+from routing.store.codec import decode_parts, encode_parts, state_key
+from routing.store.mongo.connection import DURABLE, Database, Document
+
+_COMPOSED: Final = 1
+_DELETED: Final = 2
+_UNCONFIRMED: Final = 4
+
+_WRITE_STATES: Final = 1000
+_WRITE_BYTES: Final = 4 * 2**20  # the server takes 16 MiB; encoding this much keeps the event loop from its turn
+_AGAIN_SECONDS: Final = 0.05
+_DUPLICATE: Final = 11000
+
+
+async def write(db: Database, states: Sequence[ObjectState], within: float) -> None:
+    """`within` is how many seconds to go on trying while connections break."""
+    until = time.monotonic() + within
+    newest: dict[StateKey, ObjectState] = {}
+    for state in states:
+        there = newest.get(state.key)
+        if there is None or state.position > there.position:
+            newest[state.key] = state
+    left = iter(newest.values())
+    while batch := _batch(left):
+        # Refused as a duplicate: a state as new is there, or was put there by somebody else while the server looked.
+        # In the second case ours may be newer, and then it finds what it replaces now.
+        refused = await _send(db, [_upsert(state) for state in batch], until)
+        if refused:
+            again = [_upsert(batch[at]) for at in refused]
+            for statement in again:
+                statement["upsert"] = False
+            await _send(db, again, until)
+
+
+async def read(db: Database, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
+    wanted = {state_key(key): key for key in keys}
+    if not wanted:
+        return {}
+    documents = await db["states"].find({"_id": {"$in": list(wanted)}}, batch_size=len(wanted) + 1).to_list(None)
+    states = (_state(wanted[document["_id"]], document) for document in documents)
+    return {state.key: state for state in states}
+
+
+def _batch(states: Iterator[ObjectState]) -> list[ObjectState]:
+    size = 0
+    batch: list[ObjectState] = []
+    for state in islice(states, _WRITE_STATES):
+        batch.append(state)
+        size += len(state.body or b"") + sum(len(part.body) for part in state.parts)
+        if size >= _WRITE_BYTES:
+            break
+    return batch
+
+
+async def _send(db: Database, statements: list[Document], until: float) -> list[int]:
+    """Which of them were refused as duplicates. Raises PyMongoError."""
+    command = {"update": "states", "updates": statements, "ordered": False, "writeConcern": DURABLE.document}
+    while True:
+        try:
+            reply: Document = await db.command(command)
+            break
+        except AutoReconnect as error:
+            if error.timeout or time.monotonic() + _AGAIN_SECONDS >= until:
+                raise
+            await asyncio.sleep(_AGAIN_SECONDS)
+    errors: list[Document] = reply.get("writeErrors", [])
+    for refused in errors:
+        if refused["code"] != _DUPLICATE:
+            raise WriteError(refused.get("errmsg", "a state was refused"), refused["code"], refused)
+    if unsafe := reply.get("writeConcernError"):
+        raise WriteConcernError(unsafe.get("errmsg", "not yet durable"), unsafe.get("code"), unsafe)
+    return [refused["index"] for refused in errors]
+
+
+def _upsert(state: ObjectState) -> Document:
+    document = _document(state)
+    return {"q": {"_id": document["_id"], "p": {"$lt": document["p"]}}, "u": document, "upsert": True}
+
+
+def _document(state: ObjectState) -> Document:
+    flags = (
+        (_COMPOSED if state.composed else 0)
+        | (_DELETED if state.deleted else 0)
+        | (_UNCONFIRMED if state.unconfirmed else 0)
+    )
+    document: Document = {"_id": state_key(state.key), "p": _bytes(state.position), "v": state.version}
+    if flags:
+        document["f"] = flags
+    if state.body is not None:
+        document["b"] = state.body
+    if state.last_updated is not None:
+        document["u"] = state.last_updated
+    if state.parts:
+        document["s"] = encode_parts(state.parts)
+    if state.base is not None:
+        document["a"] = _bytes(state.base)
+    return document
+
+
+def _state(key: StateKey, document: Mapping[str, Any]) -> ObjectState:
+    flags = document.get("f", 0)
+    base = document.get("a")
+    return ObjectState(
+        key=key,
+        position=_position(document["p"]),
+        version=document["v"],
+        body=document.get("b"),
+        composed=bool(flags & _COMPOSED),
+        parts=decode_parts(document.get("s")),
+        last_updated=document.get("u"),
+        deleted=bool(flags & _DELETED),
+        unconfirmed=bool(flags & _UNCONFIRMED),
+        base=None if base is None else _position(base),
+    )
+
+
+def _bytes(position: Position) -> bytes:
+    """In which the server's order of bytes is the order of positions: one comparison, not two fields."""
+    return position.epoch.to_bytes(8, "big") + position.offset.to_bytes(8, "big")
+
+
+def _position(stored: bytes) -> Position:
+    return Position(int.from_bytes(stored[:8], "big"), int.from_bytes(stored[8:], "big"))
