@@ -12,7 +12,8 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench.figures import FIGURES
+from tests.bench.engines import why_not
+from tests.bench.figures import FIGURES, ON_ENGINES
 from tests.bench.machine import cores
 from tests.bench.plan import QUICK, Plan
 from tests.bench.report import Result, say, table, write_json
@@ -27,9 +28,10 @@ def main() -> int:
         plan = replace(plan, rounds=given.rounds)
     if given.seconds:
         plan = replace(plan, seconds=given.seconds)
+    names, left_out = there(given.only or list(FIGURES))
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            results, failures = runner.run(_run(given.only or list(FIGURES), plan))
+            results, failures = runner.run(_run(names, plan))
     except KeyboardInterrupt:
         say("interrupted; every process was ended")
         return 130
@@ -37,14 +39,38 @@ def main() -> int:
     say("\n" + table(results, judged=judged))
     for failure in failures:
         say(f"not measured: {failure}")
+    if left_out:
+        say(left_out)
     if given.json:
         write_json(given.json, results, judged=judged)
     missed = [result.figure for result in results if not result.held]
+    required = bool(left_out) and os.environ.get("HUB_TEST_ENGINES") == "required"
     if judged and (missed or failures):
         say(f"\n{len(missed) + len(failures)} missed")
         return 1
-    say("\nnot judged (--quick)" if given.quick else "\nevery figure held")
-    return 1 if failures else 0
+    say(_verdict(judged=judged, measured=bool(results), left_out=bool(left_out)))
+    return 1 if failures or required else 0
+
+
+def there(names: list[str]) -> tuple[list[str], str]:
+    """Those that can be measured here, and a sentence on those that cannot."""
+    needed = [name for name in names if name in ON_ENGINES]
+    if not needed:
+        return names, ""
+    off = os.environ.get("HUB_TEST_ENGINES") == "off"
+    why = "HUB_TEST_ENGINES=off; to have them: unset it" if off else why_not()
+    if why is None:
+        return names, ""
+    say(left_out := f"left out, for want of a real Kafka and MongoDB: {', '.join(needed)}: {why}")
+    return [name for name in names if name not in needed], left_out
+
+
+def _verdict(*, judged: bool, measured: bool, left_out: bool) -> str:
+    if not measured:
+        return "\nnothing was measured"
+    if not judged:
+        return "\nnot judged (--quick)"
+    return "\nevery figure that was measured held; some were left out" if left_out else "\nevery figure held"
 
 
 async def _run(names: list[str], plan: Plan) -> tuple[list[Result], list[str]]:

@@ -19,6 +19,7 @@ WHEN = "2026-03-01T10:00:00Z"
 _ID, _NUMBER, _PADDING = "<id>", "<number>", "<padding>"
 ID_FORMAT, NUMBER_FORMAT = b"L%06d", b"%010d"
 TOKEN_FORMAT = b"T%08d"
+SESSION_FORMAT = b"S%06d"
 _ENVELOPE = b'{"data":%b,"status_code":1000,"timestamp":"2026-03-01T10:00:00Z"}'
 
 
@@ -35,6 +36,11 @@ def location_template() -> bytes:
 def token_template() -> bytes:
     """A Token as a template: `% (object, number)`."""
     return _template(_token(), TOKEN_FORMAT, 0)
+
+
+def session_template() -> bytes:
+    """A Session as a template: `% (object, number)`."""
+    return _template(_session(), SESSION_FORMAT, 0)
 
 
 def location_answer() -> bytes:
@@ -115,5 +121,30 @@ def _token() -> dict[str, Any]:
         "issuer": "A Mobility Company",
         "valid": True,
         "whitelist": "ALLOWED",
+        "last_updated": WHEN,
+    }
+
+
+def _session() -> dict[str, Any]:
+    return {
+        "country_code": CPO[0],
+        "party_id": CPO[1],
+        "id": _ID,
+        "start_date_time": WHEN,
+        "kwh": 12.5,
+        "cdr_token": {
+            "country_code": EMSP[0],
+            "party_id": EMSP[1],
+            "uid": "0123456789",
+            "type": "RFID",
+            "contract_id": "DE-EMS-C00000001-7",
+        },
+        "auth_method": "WHITELIST",
+        "location_id": "L000001",
+        "evse_uid": "E1",
+        "connector_id": "1",
+        "meter_id": _NUMBER,
+        "currency": "EUR",
+        "status": "ACTIVE",
         "last_updated": WHEN,
     }

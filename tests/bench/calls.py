@@ -59,16 +59,16 @@ class Pushes:
     """PUTs of many objects, each with a number of its own; `last` is the last number of each object.
 
     Every connection pushes objects of its own, so that of one object the last push is known. They come in a scattered
-    order, which begins elsewhere for another `start`.
+    order, which begins elsewhere for another `start`; the number of the first push is `first`.
     """
 
-    def __init__(self, template: bytes, objects: int, path: bytes, *, start: int = 0) -> None:
+    def __init__(self, template: bytes, objects: int, path: bytes, *, start: int = 0, first: int = 1) -> None:
         self.last: dict[int, int] = {}
         self._template = template
         self._objects = objects
         self._path = path
         self._start = start
-        self._numbers = count(1)
+        self._numbers = count(first)
 
     def source(self, at: int, connections: int) -> Source:
         """The requests of connection `at` of so many."""
@@ -91,11 +91,11 @@ class Pushes:
         return {(self._path % which).decode(): bodies.marker(number).decode() for which, number in self.last.items()}
 
 
-def location_pushes(caller: Caller, objects: int, *, start: int = 0) -> Pushes:
+def location_pushes(caller: Caller, objects: int, *, start: int = 0, first: int = 1) -> Pushes:
     """PUT of Locations of the sample CPO on the RECEIVER interface."""
     path = b"locations/NL/TNM/" + bodies.ID_FORMAT
     head = caller.head("PUT", b"/ocpi/2.2.1/receiver/" + path, bodies.LOCATION_BYTES)
-    return Pushes(head + bodies.location_template(), objects, path, start=start)
+    return Pushes(head + bodies.location_template(), objects, path, start=start, first=first)
 
 
 def token_pushes(caller: Caller, objects: int) -> Pushes:
@@ -104,3 +104,21 @@ def token_pushes(caller: Caller, objects: int) -> Pushes:
     body = bodies.token_template()
     head = caller.head("PUT", b"/ocpi/2.2.1/receiver/" + path, len(body % (0, 0)))
     return Pushes(head + body, objects, path)
+
+
+def session_pushes(caller: Caller, objects: int) -> Pushes:
+    """PUT of Sessions of the sample CPO on the RECEIVER interface."""
+    path = b"sessions/NL/TNM/" + bodies.SESSION_FORMAT
+    body = bodies.session_template()
+    head = caller.head("PUT", b"/ocpi/2.2.1/receiver/" + path, len(body % (0, 0)))
+    return Pushes(head + body, objects, path)
+
+
+def in_turn(*sources: Source) -> Source:
+    """The next request of one source after the other."""
+    turn = count()
+
+    def request() -> bytes:
+        return sources[next(turn) % len(sources)]()
+
+    return request

@@ -37,6 +37,8 @@ class Load:
     wrong: int = 0
     first_wrong: str = ""
     latencies: array[float] = field(default_factory=lambda: array("d"))
+    begun: array[float] = field(default_factory=lambda: array("d"))
+    """When each of these was begun, or due; in open loop only."""
 
     @property
     def rate(self) -> float:
@@ -104,8 +106,11 @@ class Connection(asyncio.Protocol):
         self._answered(self)
 
 
-async def closed_loop(port: int, sources: Sequence[Source], seconds: float) -> Load:
-    """One connection for each source, each with its next request as soon as it has its answer, for so many seconds."""
+async def closed_loop(port: int, sources: Sequence[Source], seconds: float, *, most: int | None = None) -> Load:
+    """One connection for each source, each with its next request as soon as it has its answer, for so many seconds.
+
+    With `most` it ends after so many calls, those under way beside them.
+    """
     load, loop = Load(), asyncio.get_running_loop()
     running, idle = len(sources), asyncio.Event()
     stop = False
@@ -125,6 +130,8 @@ async def closed_loop(port: int, sources: Sequence[Source], seconds: float) -> L
                     idle.set()
                 return
             connection.send(source(), now)
+            if load.calls == most:
+                idle.set()
 
         return lambda: Connection(load, answered)
 
@@ -146,10 +153,13 @@ async def closed_loop(port: int, sources: Sequence[Source], seconds: float) -> L
     return load
 
 
-async def open_loop(port: int, source: Source, *, connections: int, rate: float, samples: int) -> Load:
+async def open_loop(
+    port: int, source: Source, *, connections: int, rate: float, samples: int, to_the_end: bool = False
+) -> Load:
     """So many calls at a fixed rate, whatever the answers take; latency counts from the moment that a call was due.
 
-    A call that finds every connection busy waits for one, and the waiting counts.
+    A call that finds every connection busy waits for one, and the waiting counts. A wrong answer ends it, unless it is
+    to be taken `to_the_end`.
     """
     load, due, ended = Load(), deque[float](), asyncio.Event()
     free: list[Connection] = []
@@ -157,8 +167,9 @@ async def open_loop(port: int, source: Source, *, connections: int, rate: float,
     def answered(connection: Connection) -> None:
         now = time.perf_counter()
         load.latencies.append(now - connection.began)
+        load.begun.append(connection.began)
         load.calls += 1
-        if load.wrong or load.calls >= samples:
+        if (load.wrong and not to_the_end) or load.calls >= samples:
             ended.set()
         elif due:
             connection.send(source(), due.popleft())

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from tests.bench import machine
 from tests.bench.calls import Source
+from tests.bench.hubs import Server
 from tests.bench.load import Load, closed_loop
-from tests.bench.servers import Server
+from tests.bench.processes import Measured
 
 SETTLE_SECONDS = 12.0
 
@@ -36,19 +37,23 @@ async def measured(
     sources: Sequence[Source],
     seconds: float,
     after: Callable[[], Awaitable[str]] | None = None,
+    *,
+    of: Measured | None = None,
 ) -> Sample:
     """A closed loop on the server.
 
-    `after` waits for what must be done before the CPU time is read; a sentence that it gives is a wrong answer.
+    `after` waits for what must be done before the CPU time is read; a sentence that it gives is a wrong answer. `of`
+    are those of the server's processes whose CPU time is told; all, where they are not named.
     """
-    cpu, busy = server.process.cpu(), machine.core_seconds(core)
+    of = of or server.process
+    told, cpu, busy = of.cpu(), server.process.cpu(), machine.core_seconds(core)
     load = await closed_loop(server.port, sources, seconds)
     cpu_of_load = server.process.cpu() - cpu
     foreign = max(0.0, machine.core_seconds(core) - busy - cpu_of_load) / max(load.seconds, 0.001)
     if after is not None and (fault := await after()):
         load.fault(fault)
     await server.process.settled(SETTLE_SECONDS)
-    return sample(load, server.process.cpu() - cpu, foreign)
+    return sample(load, of.cpu() - told, foreign)
 
 
 def sample(load: Load, cpu_seconds: float, foreign: float) -> Sample:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,41 @@ class DidNotStart(Exception):
     """A process ended or did not get ready; the sentence ends with what it printed last."""
 
 
-class Process:
+class Measured(ABC):
+    """What CPU time and memory are read of: a process, or several that do one thing together."""
+
+    @abstractmethod
+    def cpu(self) -> float:
+        """CPU seconds that it and its children have used."""
+
+    @abstractmethod
+    def rss(self) -> float:
+        """Its resident memory and that of its children, MiB."""
+
+    async def settled(self, within: float) -> None:
+        """Wait until it has next to nothing to do any more, at most `within` seconds."""
+        loop = asyncio.get_running_loop()
+        until, quiet = loop.time() + within, 0
+        while quiet < 2 and loop.time() < until:
+            before = self.cpu()
+            await asyncio.sleep(0.15)
+            quiet = quiet + 1 if self.cpu() - before < 0.025 else 0
+
+
+class Together(Measured):
+    """Several of them, as one."""
+
+    def __init__(self, *parts: Measured) -> None:
+        self._parts = parts
+
+    def cpu(self) -> float:
+        return sum(part.cpu() for part in self._parts)
+
+    def rss(self) -> float:
+        return sum(part.rss() for part in self._parts)
+
+
+class Process(Measured):
     """A running process; `output` is the file that holds what it prints (standard error, and output unless piped)."""
 
     def __init__(self, name: str, running: asyncio.subprocess.Process, output: Path) -> None:
@@ -36,11 +71,9 @@ class Process:
         self._family = machine.family(self.running.pid)
 
     def cpu(self) -> float:
-        """CPU seconds that it and its children have used."""
         return machine.cpu_seconds(self._family)
 
     def rss(self) -> float:
-        """Its resident memory and that of its children, MiB."""
         return machine.rss_mib(self._family)
 
     def failed(self, what: str) -> DidNotStart:
@@ -49,6 +82,13 @@ class Process:
         how = what if code is None else f"it ended with exit code {code}"
         tail = self.output.read_text(errors="replace")[-_TOLD:].strip()
         return DidNotStart(f"{self.name}: {how}. It printed last:\n{tail}")
+
+    async def ended(self, within: float) -> int:
+        """Its exit code, once it has ended by itself. Raises DidNotStart where it has not within so many seconds."""
+        try:
+            return await asyncio.wait_for(self.running.wait(), within)
+        except TimeoutError:
+            raise self.failed(f"it had not ended after {within:.0f} s") from None
 
     async def listening(self, port: int) -> None:
         """Wait until it takes connections on this port. Raises DidNotStart."""
@@ -64,15 +104,6 @@ class Process:
                 self.refresh()
                 return
         raise self.failed(f"nobody listens on port {port} after {_READY_SECONDS:.0f} s")
-
-    async def settled(self, within: float) -> None:
-        """Wait until it has next to nothing to do any more, at most `within` seconds."""
-        loop = asyncio.get_running_loop()
-        until, quiet = loop.time() + within, 0
-        while quiet < 2 and loop.time() < until:
-            before = self.cpu()
-            await asyncio.sleep(0.15)
-            quiet = quiet + 1 if self.cpu() - before < 0.025 else 0
 
 
 @asynccontextmanager

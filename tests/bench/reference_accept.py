@@ -1,9 +1,11 @@
 """The reference of accepting: a bare aiohttp server that does what any honest taker of a push must, and no more.
 
 It finds the caller by the SHA-256 of its Authorization header, judges the body strictly as a Location, appends it
-durably (SQLite, WAL, synchronous=FULL; one thread writes, and what waits is committed together) and says 1000.
+durably and says 1000. Durably is one of two: in a file (SQLite, WAL, synchronous=FULL; one thread writes, and what
+waits is committed together), or on Kafka (aiokafka's idempotent producer, acks=all, as many partitions as the hub has).
 
 `python -m tests.bench.reference_accept PORT FOLDER SHA256_OF_AUTHORIZATION`
+`python -m tests.bench.reference_accept PORT kafka://HOST:PORT SHA256_OF_AUTHORIZATION`
 """
 
 from __future__ import annotations
@@ -17,37 +19,83 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 import orjson
 import uvloop
 from aiohttp import web
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import ValidationError
 
 from connectors.v2_2_1.models import Location
+from routing.topics import PARTITIONS
 
 FILE = "accepted.sqlite3"
+TOPIC = "reference.accepted"
+KAFKA = "kafka://"
 
 Waiting = tuple[str, bytes, asyncio.Future[int]]
 
 
-class Journal:
+class Journal(Protocol):
+    """What takes an accepted body durably."""
+
+    async def start(self) -> None: ...
+
+    async def append(self, key: str, body: bytes) -> object:
+        """Durable when it returns."""
+
+    async def close(self) -> None: ...
+
+
+def journal_at(where: str) -> Journal:
+    """The journal of a folder, or of a broker."""
+    return KafkaJournal(where.removeprefix(KAFKA)) if where.startswith(KAFKA) else FileJournal(Path(where) / FILE)
+
+
+class KafkaJournal:
+    """A topic of its own, with the client's defaults but for what makes it durable."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer: AIOKafkaProducer
+
+    async def start(self) -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap)
+        await admin.start()
+        if TOPIC not in await admin.list_topics():
+            await admin.create_topics([NewTopic(TOPIC, num_partitions=PARTITIONS, replication_factor=1)])
+        await admin.close()
+        self._producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, acks="all", enable_idempotence=True)
+        await self._producer.start()
+
+    async def append(self, key: str, body: bytes) -> object:
+        return await self._producer.send_and_wait(TOPIC, body, key=key.encode())
+
+    async def close(self) -> None:
+        await self._producer.stop()
+
+
+class FileJournal:
     """An append-only table with one writer thread and group commit."""
 
     def __init__(self, file: Path) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
         self._file = file
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+
+    async def start(self) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="journal")
         self._thread.start()
 
-    def append(self, key: str, body: bytes) -> asyncio.Future[int]:
-        """The future of the row's number; done once it is durable."""
+    async def append(self, key: str, body: bytes) -> object:
         future: asyncio.Future[int] = self._loop.create_future()
         self._queue.put((key, body, future))
-        return future
+        return await future
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self._queue.put(None)
         self._thread.join()
 
@@ -82,16 +130,15 @@ def _done(futures: list[asyncio.Future[int]]) -> None:
 class Accepting:
     """The server. `known` maps the SHA-256 of an Authorization header to who it is."""
 
-    def __init__(self, file: Path, known: dict[bytes, str]) -> None:
-        self._file = file
+    def __init__(self, journal: Journal, known: dict[bytes, str]) -> None:
+        self._journal = journal
         self._known = known
-        self._journal: Journal
 
     async def lifetime(self, _: web.Application) -> AsyncIterator[None]:
         """The journal is open while the server runs."""
-        self._journal = Journal(self._file)
+        await self._journal.start()
         yield
-        self._journal.close()
+        await self._journal.close()
 
     async def accept(self, request: web.Request) -> web.Response:
         digest = sha256(request.headers.get("Authorization", "").encode()).digest()
@@ -112,9 +159,9 @@ def _answer(code: int, message: str, *, status: int = 200) -> web.Response:
     return web.Response(status=status, body=body, content_type="application/json")
 
 
-def main(port: str, folder: str, digest: str) -> None:
+def main(port: str, where: str, digest: str) -> None:
     """Serve until SIGTERM."""
-    accepting = Accepting(Path(folder) / FILE, {bytes.fromhex(digest): "cpo"})
+    accepting = Accepting(journal_at(where), {bytes.fromhex(digest): "cpo"})
     app = web.Application()
     app.cleanup_ctx.append(accepting.lifetime)
     app.router.add_route("PUT", "/{path:.*}", accepting.accept)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
-import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,90 +10,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any
 
-import aiohttp
-
+from tests.bench.engines import Engines
+from tests.bench.fleet import Fleet, fleet
+from tests.bench.hubs import Hub, Server
 from tests.bench.machine import Cores, free_port
-from tests.bench.processes import ROOT, Process, process
-
-_READY_SECONDS = 60.0
-_METRIC = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server under measurement: where it takes calls, and its process."""
-
-    port: int
-    process: Process
-
-
-@dataclass(frozen=True, slots=True)
-class Hub(Server):
-    """A hub under measurement, with the ways of its operator."""
-
-    operator_port: int
-    operator_key: str
-
-    async def invite(self, parties: list[tuple[str, str, str]]) -> tuple[str, str]:
-        """(versions URL, token) for a platform of these parties."""
-        names = ("country_code", "party_id", "role")
-        wanted = {"parties": [dict(zip(names, party, strict=True)) for party in parties]}
-        given = await self._json("POST", "/api/parties/invite", wanted)
-        return given["versions_url"], given["token"]
-
-    async def marks(self) -> int:
-        """How many resync marks there are for any party."""
-        listed = await self._json("GET", "/api/parties?limit=1000")
-        marked: dict[str, int] = {}
-        for row in listed["parties"]:
-            shown = await self._json("GET", f"/api/parties/{row['country_code']}/{row['party_id']}")
-            marked |= {platform["id"]: len(platform["marks"]) for platform in shown["platforms"]}
-        return sum(marked.values())
-
-    async def deliveries(self) -> dict[str, float]:
-        """Events settled for a recipient since the start, by outcome, from /metrics."""
-        text = (await self._call("GET", "/metrics"))[1].decode()
-        found: dict[str, float] = {}
-        for name, labels, value in _METRIC.findall(text):
-            outcome = re.search(r'outcome="(\w+)"', labels)
-            if name == "ocpi_hub_deliveries_total" and outcome:
-                found[outcome[1]] = found.get(outcome[1], 0) + float(value)
-        return found
-
-    async def ready(self) -> None:
-        """Wait until /readyz says so. Raises DidNotStart."""
-        loop = asyncio.get_running_loop()
-        until, last = loop.time() + _READY_SECONDS, ""
-        while loop.time() < until and self.process.running.returncode is None:
-            try:
-                status, text = await self._call("GET", "/readyz")
-            except (OSError, aiohttp.ClientError):
-                pass
-            else:
-                if status == 200:
-                    self.process.refresh()
-                    return
-                last = text.decode(errors="replace")
-            await asyncio.sleep(0.1)
-        raise self.process.failed(f"not ready after {_READY_SECONDS:.0f} s {last}")
-
-    async def _json(self, method: str, path: str, body: object = None) -> Any:
-        status, text = await self._call(method, path, body)
-        if not 200 <= status < 300:
-            raise RuntimeError(f"{method} {path}: HTTP {status}: {text[:500].decode(errors='replace')}")
-        return json.loads(text)
-
-    async def _call(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
-        url = f"http://127.0.0.1:{self.operator_port}{path}"
-        sent = {"Authorization": f"Bearer {self.operator_key}"}
-        timeout = aiohttp.ClientTimeout(total=30)
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.request(method, url, headers=sent, json=body) as answer,
-        ):
-            return answer.status, await answer.read()
+from tests.bench.processes import ROOT, process
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +24,7 @@ class Bench:
 
     cores: Cores
     folder: Path
+    engines: Engines
 
     @asynccontextmanager
     async def hub(self, name: str, prepare: Callable[[Path], Awaitable[None]] | None = None) -> AsyncIterator[Hub]:
@@ -132,6 +52,12 @@ class Bench:
         shutil.rmtree(data, ignore_errors=True)
 
     @asynccontextmanager
+    async def fleet(self, name: str) -> AsyncIterator[Fleet]:
+        """A hub on Kafka and MongoDB with one edge, ready, and no worker yet."""
+        async with fleet(name, self.cores, self.folder, self.engines) as made:
+            yield made
+
+    @asynccontextmanager
     async def proxy(self, upstream_port: int) -> AsyncIterator[Server]:
         """The bare reverse proxy in front of this port."""
         port = free_port()
@@ -140,11 +66,15 @@ class Bench:
             yield server
 
     @asynccontextmanager
-    async def accepting(self, authorization: str) -> AsyncIterator[Server]:
-        """The accepting reference, which knows this Authorization header."""
+    async def accepting(self, authorization: str, *, kafka: bool = False) -> AsyncIterator[Server]:
+        """The accepting reference, which knows this Authorization header and writes to a file, or to Kafka."""
         port, folder = free_port(), self.folder / "reference_accept"
         digest = sha256(authorization.encode()).hexdigest()
-        command = ("-m", "tests.bench.reference_accept", str(port), str(folder), digest)
+        where = str(folder)
+        if kafka:
+            await self.engines.start()
+            where = f"kafka://{self.engines.bootstrap}"
+        command = ("-m", "tests.bench.reference_accept", str(port), where, digest)
         async with self._server("reference_accept", command, port) as server:
             yield server
         shutil.rmtree(folder, ignore_errors=True)
@@ -164,7 +94,9 @@ async def bench(cores: Cores) -> AsyncIterator[Bench]:
             shutil.rmtree(left, ignore_errors=True)
     folder = ROOT / ".hub" / f"bench-{os.getpid()}"
     folder.mkdir(parents=True, mode=0o700)
+    engines = Engines(folder / "engines")
     try:
-        yield Bench(cores, folder)
+        yield Bench(cores, folder, engines)
     finally:
+        await engines.close()
         shutil.rmtree(folder, ignore_errors=True)

@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from tests.bench.bodies import CPO, EMSP
+from tests.bench.hubs import Hub
 from tests.bench.processes import Process, process
-from tests.bench.servers import Bench, Hub
+from tests.bench.servers import Bench
 
 Parties = list[tuple[str, str, str]]
 

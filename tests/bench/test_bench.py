@@ -15,16 +15,21 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from connectors.v2_2_1.findings import read
-from connectors.v2_2_1.models import Location, Token
+from connectors.v2_2_1.models import Location, Session, Token
+from routing.log.port import Position
+from routing.state import ObjectState
+from routing.store.memory import MemoryData, MemoryStore
 from tests.bench import bodies
+from tests.bench.__main__ import there
 from tests.bench.calls import HUB, Caller, location_get, location_pushes
 from tests.bench.load import closed_loop, open_loop
 from tests.bench.measure import Sample
-from tests.bench.reference_accept import FILE, Accepting
+from tests.bench.reference_accept import FILE, Accepting, journal_at
 from tests.bench.reference_proxy import Proxy
 from tests.bench.report import Bar, Result, table
 from tests.bench.rounds import VOID_ALLOWED, alternate, rate_ratio
 from tests.bench.upstream import Connection, Platform, response
+from tests.bench.watch import location_keys, until
 
 CALLER = Caller("secret", bodies.EMSP, bodies.CPO)
 
@@ -51,6 +56,7 @@ def test_bodies_are_right_ocpi() -> None:
     assert len(location) == bodies.LOCATION_BYTES
     assert read(Location, location)[1] == ()
     assert read(Token, bodies.token_template() % (7, 12))[1] == ()
+    assert read(Session, bodies.session_template() % (7, 12))[1] == ()
     assert bodies.marker(12) in location and bodies.marker(13) not in location
 
 
@@ -75,6 +81,21 @@ async def test_a_wrong_answer_ends_a_closed_loop_and_is_told() -> None:
         load = await closed_loop(port, [location_get(CALLER) for _ in range(4)], 5.0)
     assert load.wrong == 1 and "2001" in load.first_wrong
     assert load.seconds < 2
+
+
+async def test_a_closed_loop_ends_after_so_many_calls() -> None:
+    platform = Platform("cpo", [])
+    async with serving(platform) as port:
+        load = await closed_loop(port, [location_get(CALLER) for _ in range(4)], 60.0, most=100)
+    assert (load.calls, load.wrong) == (100, 0)
+    assert platform.calls == load.calls + load.late <= 104
+
+
+async def test_an_open_loop_to_the_end_outlives_a_wrong_answer() -> None:
+    async with serving(Wrong("cpo", [])) as port:
+        load = await open_loop(port, location_get(CALLER), connections=4, rate=1000, samples=50, to_the_end=True)
+    assert (load.calls, load.wrong) == (50, 1)
+    assert len(load.begun) == len(load.latencies) == 50
 
 
 async def test_an_open_loop_keeps_its_rate() -> None:
@@ -152,7 +173,7 @@ async def test_the_proxy_passes_both_ways_untouched() -> None:
 
 async def test_what_the_accepting_reference_took_is_in_its_file(tmp_path: Path) -> None:
     caller = Caller("secret", bodies.CPO, HUB)
-    accepting = Accepting(tmp_path / FILE, {sha256(caller.authorization.encode()).digest(): "cpo"})
+    accepting = Accepting(journal_at(str(tmp_path)), {sha256(caller.authorization.encode()).digest(): "cpo"})
     app = web.Application()
     app.cleanup_ctx.append(accepting.lifetime)
     app.router.add_route("PUT", "/{path:.*}", accepting.accept)
@@ -166,3 +187,34 @@ async def test_what_the_accepting_reference_took_is_in_its_file(tmp_path: Path) 
     with sqlite3.connect(tmp_path / FILE) as connection:
         assert connection.execute("SELECT body FROM accepted").fetchall() == [(body,)]
     connection.close()
+
+
+# --- engines ---------------------------------------------------------------------------------------------------------
+
+
+def test_figures_that_need_engines_are_left_out_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_TEST_ENGINES", "off")
+    names, left_out = there(["relay", "backlog", "kafka-directed"])
+    assert names == ["relay"]
+    assert "backlog, kafka-directed" in left_out and "HUB_TEST_ENGINES=off" in left_out
+    assert there(["relay"]) == (["relay"], "")
+
+
+async def test_states_that_are_not_the_last_are_told_from_outside() -> None:
+    store = MemoryStore(MemoryData())
+    await store.start()
+    pushes = location_pushes(Caller("secret", bodies.CPO, HUB), 3)
+    next(source for source in pushes.sources(1))()
+    expected = location_keys(pushes.expected())
+    (key,) = expected
+    number = pushes.last[int(key.object_id[1:])]
+
+    async def write(offset: int, number: int) -> None:
+        body = bodies.location_template() % (int(key.object_id[1:]), number)
+        await store.write_states([ObjectState(key, Position(1, offset), "2.2.1", body=body)])
+
+    assert (await until(store, expected, 0.0))[1] == 1
+    await write(1, number - 1)
+    assert (await until(store, expected, 0.0))[1] == 1
+    await write(2, number)
+    assert (await until(store, expected, 0.0))[1] == 0

@@ -9,11 +9,12 @@ from statistics import median
 
 from tests.bench.bodies import CPO
 from tests.bench.calls import HUB, Caller, Pushes, location_pushes
+from tests.bench.hubs import Hub, Server
 from tests.bench.measure import Sample, measured
 from tests.bench.plan import CONNECTIONS, OBJECTS, Plan
 from tests.bench.report import Bar, Result, absolute, notes, say, voided
 from tests.bench.rounds import alternate, rate_ratio
-from tests.bench.servers import Bench, Hub, Server
+from tests.bench.servers import Bench
 from tests.bench.stage import CPO_PLATFORM, Upstream, upstream
 from tests.bench.stage import recipients as recipient_platforms
 

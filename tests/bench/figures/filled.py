@@ -7,13 +7,14 @@ from itertools import count
 from pathlib import Path
 
 from tests.bench.bodies import CPO, EMSP
-from tests.bench.calls import HUB, Caller, Source, location_get, location_pushes, token_pushes
+from tests.bench.calls import HUB, Caller, Source, in_turn, location_get, location_pushes, token_pushes
 from tests.bench.fill import fill
+from tests.bench.hubs import Hub
 from tests.bench.measure import Sample, measured
 from tests.bench.plan import CONNECTIONS, Plan
 from tests.bench.report import Bar, Result, absolute, say, shared, voided
 from tests.bench.rounds import alternate, cpu_ratio
-from tests.bench.servers import Bench, Hub
+from tests.bench.servers import Bench
 from tests.bench.stage import CPO_PLATFORM, EMSP_PLATFORM, Upstream, upstream
 
 _TELL_SECONDS = 10
@@ -86,7 +87,7 @@ async def _mixed(hub: Hub, others: Upstream, name: str, plan: Plan) -> list[Sour
     locations = location_pushes(Caller(cpo, CPO, HUB), plan.locations)
     tokens = token_pushes(Caller(emsp, EMSP, HUB), plan.tokens)
     return [
-        _in_turn(
+        in_turn(
             location_get(read),
             directed.source(at, CONNECTIONS),
             location_get(read),
@@ -96,12 +97,3 @@ async def _mixed(hub: Hub, others: Upstream, name: str, plan: Plan) -> list[Sour
         )
         for at in range(CONNECTIONS)
     ]
-
-
-def _in_turn(*sources: Source) -> Source:
-    turn = count()
-
-    def request() -> bytes:
-        return sources[next(turn) % len(sources)]()
-
-    return request

@@ -5,11 +5,12 @@ from __future__ import annotations
 from tests.bench.bodies import CPO, EMSP
 from tests.bench.calls import Caller, location_get
 from tests.bench.figures.latency import latency
+from tests.bench.hubs import Server
 from tests.bench.measure import Sample, measured
 from tests.bench.plan import CONNECTIONS, Plan
 from tests.bench.report import Bar, Result, absolute, notes, say, voided
 from tests.bench.rounds import added_p50, alternate, rate_ratio
-from tests.bench.servers import Bench, Server
+from tests.bench.servers import Bench
 from tests.bench.stage import CPO_PLATFORM, EMSP_PLATFORM, upstream
 
 _LABELS = ("hub", "proxy")
