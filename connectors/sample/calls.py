@@ -41,12 +41,16 @@ class SampleParty:
 
 
 class Calls:
-    """The calling half of a platform. `raw` sends credentials without Base64; `on_call` hears of each call."""
+    """The calling half of a platform. `raw` sends credentials without Base64; `on_call` hears of each call.
+
+    `name` is the host by which others reach it, as it stands in its URLs.
+    """
 
     def __init__(
         self,
         parties: Iterable[SampleParty],
         *,
+        name: str = "127.0.0.1",
         port: int = 0,
         raw: bool = False,
         on_call: Callable[[Call], None] | None = None,
@@ -55,6 +59,7 @@ class Calls:
         self.raw = raw
         self.on_call = on_call
         self.connection = Connection(self._document, self._ask)
+        self.name = name
         self.port = port
         self._client: SampleClient | None = None
 
@@ -62,7 +67,7 @@ class Calls:
 
     @property
     def origin(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.name}:{self.port}"
 
     @property
     def versions_url(self) -> str:

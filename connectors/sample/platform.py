@@ -28,19 +28,22 @@ class PortTaken(Exception):
 
 
 class SamplePlatform(Calls):
-    """A platform on 127.0.0.1 with versions, credentials and every OCPI 2.2.1 row of its parties' roles.
+    """A platform on `host` with versions, credentials and every OCPI 2.2.1 row of its parties' roles.
 
-    `port` 0 takes a free one. `raw` sends credentials without Base64. `page_limit` is the most objects of a page,
-    `keep` how many received requests are kept (None: all), `result_delay` the seconds between a command's answer and
-    its asynchronous result, `trailing_slash` whether endpoint URLs are advertised with one, `without` the (module,
-    interface) pairs that are not offered. `control` serves `POST /control/fault`. `on_call` hears of each call made
-    or served, `on_command(command, body, sender)` of each accepted command.
+    `name` is the host in its URLs, by which others reach it. `port` 0 takes a free one. `raw` sends credentials without
+    Base64. `page_limit` is the most objects of a page, `keep` how many received requests are kept (None: all),
+    `result_delay` the seconds between a command's answer and its asynchronous result, `trailing_slash` whether endpoint
+    URLs are advertised with one, `without` the (module, interface) pairs that are not offered. `control` serves `POST
+    /control/fault`. `on_call` hears of each call made or served, `on_command(command, body, sender)` of each accepted
+    command.
     """
 
     def __init__(
         self,
         parties: Iterable[SampleParty],
         *,
+        host: str = "127.0.0.1",
+        name: str = "127.0.0.1",
         port: int = 0,
         raw: bool = False,
         page_limit: int = 50,
@@ -51,7 +54,8 @@ class SamplePlatform(Calls):
         control: bool = False,
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
-        super().__init__(parties, port=port, raw=raw, on_call=on_call)
+        super().__init__(parties, name=name, port=port, raw=raw, on_call=on_call)
+        self.host = host
         self.page_limit = page_limit
         self.result_delay = result_delay
         self.asynchronous_result = "ACCEPTED"
@@ -114,7 +118,7 @@ class SamplePlatform(Calls):
             return
         loop = asyncio.get_running_loop()
         try:
-            self._listener = await loop.create_server(self._server, "127.0.0.1", self.port, reuse_address=True)
+            self._listener = await loop.create_server(self._server, self.host, self.port, reuse_address=True)
         except OSError as error:
             sentence = f"port {self.port} is taken or may not be listened on: end what uses it, or take another port"
             raise PortTaken(sentence) from error

@@ -36,6 +36,8 @@ async def run_cpo(
     versions_url: str = "",
     credential: str = "",
     *,
+    host: str = "127.0.0.1",
+    name: str = "127.0.0.1",
     port: int = 0,
     pace: float = 2.0,
     faults: Sequence[str] = (),
@@ -49,13 +51,17 @@ async def run_cpo(
 ) -> None:
     """Run the sample CPO until SIGTERM or SIGINT; returns when all is ended cleanly. Raises SampleFailed.
 
-    Registers at `versions_url` with `credential` (OCPI's TOKEN_A); without them it waits to be connected and says
-    how. `pace` is events a second. `faults` names what `--fault` was given, the first of them in force from the end
-    of the registration. `on_call` hears of each call made or served, by default it is a line of JSON on standard
-    output; `on_notice` gets sentences, by default on standard error. `leave` unregisters at the end. With `on_enter`
-    the party registers at once, but lives only from a line on standard input on.
+    Registers at `versions_url` with `credential` (OCPI's TOKEN_A); without them it waits to be connected and says how.
+    It listens on `host`, and is reached by `name`. `pace` is events a second. `faults` names what `--fault` was given,
+    the first of them in force from the end of the registration. `on_call` hears of each call made or served, by default
+    it is a line of JSON on standard output; `on_notice` gets sentences, by default on standard error. `leave`
+    unregisters at the end. With `on_enter` the party registers at once, but lives only from a line on standard input
+    on.
     """
-    platform = sample_cpo(party, seed=seed, port=port, raw=raw, keep=_KEPT, control=True, on_call=on_call or print_call)
+    platform = sample_cpo(
+        party, seed=seed, host=host, name=name, port=port, raw=raw, keep=_KEPT, control=True,
+        on_call=on_call or print_call,
+    )  # fmt: skip
     await _run(
         platform,
         versions_url=versions_url,
@@ -73,6 +79,8 @@ async def run_emsp(
     versions_url: str = "",
     credential: str = "",
     *,
+    host: str = "127.0.0.1",
+    name: str = "127.0.0.1",
     port: int = 0,
     pace: float = 2.0,
     faults: Sequence[str] = (),
@@ -86,8 +94,9 @@ async def run_emsp(
 ) -> None:
     """Run the sample eMSP until SIGTERM or SIGINT; everything as in run_cpo. Raises SampleFailed."""
     platform = sample_emsp(
-        party, seed=seed, port=port, raw=raw, keep=_KEPT, control=True, on_call=on_call or print_call
-    )
+        party, seed=seed, host=host, name=name, port=port, raw=raw, keep=_KEPT, control=True,
+        on_call=on_call or print_call,
+    )  # fmt: skip
     await _run(
         platform,
         versions_url=versions_url,

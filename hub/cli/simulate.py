@@ -25,7 +25,9 @@ app = typer.Typer(
 
 VersionsUrl = Annotated[str, typer.Option(help="Register there; without it the party waits to be connected.")]
 Token = Annotated[str, typer.Option(help="The token of the invitation.", envvar="OCPI_TOKEN", show_envvar=True)]
-Port = Annotated[int, typer.Option(help="Port to listen on, on 127.0.0.1; 0 takes a free one.", min=0, max=65535)]
+Host = Annotated[str, typer.Option(help="Address to listen on; any but this machine's own lets everybody in.")]
+Name = Annotated[str, typer.Option(help="Host by which the hub reaches the party, as it stands in its URLs.")]
+Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
 Pace = Annotated[float, typer.Option(help="Events a second.", min=0.0)]
 Faults = Annotated[
     list[str] | None,
@@ -49,6 +51,8 @@ def cpo(
     *,
     versions_url: VersionsUrl = "",
     token: Token = "",
+    host: Host = "127.0.0.1",
+    name: Name = "127.0.0.1",
     port: Port = 0,
     pace: Pace = 2.0,
     fault: Faults = None,
@@ -59,7 +63,8 @@ def cpo(
     json: Json = False,
 ) -> None:
     """The sample charge point operator: locations with live status, tariffs, sessions, CDRs."""
-    options = {"port": port, "pace": pace, "raw": raw, "leave": not stay, "on_enter": on_enter}
+    options = {"host": host, "name": name, "port": port, "pace": pace, "raw": raw, "leave": not stay}
+    options["on_enter"] = on_enter
     _run(run_cpo, versions_url, token, fault, party, json=json, **options)
 
 
@@ -68,6 +73,8 @@ def emsp(
     *,
     versions_url: VersionsUrl = "",
     token: Token = "",
+    host: Host = "127.0.0.1",
+    name: Name = "127.0.0.1",
     port: Port = 0,
     pace: Pace = 2.0,
     fault: Faults = None,
@@ -78,7 +85,8 @@ def emsp(
     json: Json = False,
 ) -> None:
     """The sample e-mobility provider: tokens, real-time authorisation, commands."""
-    options = {"port": port, "pace": pace, "raw": raw, "leave": not stay, "on_enter": on_enter}
+    options = {"host": host, "name": name, "port": port, "pace": pace, "raw": raw, "leave": not stay}
+    options["on_enter"] = on_enter
     _run(run_emsp, versions_url, token, fault, party, json=json, **options)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from ssl import SSLError
+from ssl import SSLCertVerificationError, SSLError
 from typing import Any
 
 from aiokafka.conn import collect_hosts, create_conn
@@ -18,7 +18,7 @@ from aiokafka.helpers import create_ssl_context
 from routing.log.kafka.address import KafkaAddress
 from routing.log.port import LogAway, LogError, LogUnusable
 
-_NO = (SSLError, AuthenticationFailedError, SaslAuthenticationFailed, UnsupportedSaslMechanismError)
+_NO = (SSLCertVerificationError, AuthenticationFailedError, SaslAuthenticationFailed, UnsupportedSaslMechanismError)
 
 
 def client_options(address: KafkaAddress) -> dict[str, Any]:

@@ -47,6 +47,19 @@ async def test_a_party_without_an_invitation_waits_to_be_connected_and_says_how(
     await asyncio.wait_for(running, 10)
 
 
+async def test_a_party_may_be_reached_by_another_name_than_its_address(strangers: Pair) -> None:
+    cpo, notices = strangers.cpo, asyncio.Queue[str]()
+    running = asyncio.create_task(
+        run_emsp(host="0.0.0.0", name="localhost", on_call=_silent, on_notice=notices.put_nowait, leave=False)
+    )
+    *_, url, credential = (await notices.get()).split()
+    assert url.startswith("http://localhost:")
+    peer = await cpo.register(url, credential)
+    assert all(endpoint.startswith("http://localhost:") for endpoint in peer.endpoints.values())
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(running, 10)
+
+
 async def test_sigusr1_goes_through_the_faults_and_back_to_none(strangers: Pair) -> None:
     cpo, notices = strangers.cpo, asyncio.Queue[str]()
     running = asyncio.create_task(
