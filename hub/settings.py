@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from connectors.values import PartyId
 from hub.engine_url import EngineUrl, shown
+from routing.agreements import Effect
 
 PREFIX = "HUB_"
 START, END = "<!-- settings -->", "<!-- /settings -->"
@@ -111,6 +112,10 @@ class Settings(BaseSettings):
         PartyId("NL", "HUB"), description="The hub party, COUNTRY-PARTY"
     )
     name: str = Field("OCPI hub", description="Name in the hub's business details", min_length=1, max_length=100)
+    default_agreement: Literal["open", "closed"] = Field(
+        "open",
+        description="Where no agreement decides: `open`, everybody deals with everybody; `closed`, nobody",
+    )
     data: Path = Field(
         default_factory=_user_data,
         description="Folder of the embedded engine and of keys made at the first start, kept over restarts",
@@ -176,6 +181,11 @@ class Settings(BaseSettings):
     logging_format: Literal["auto", "json", "console"] = Field(
         "auto", description="`json`: a line each; `console`: for people; `auto`: console on a terminal, else json"
     )
+
+    @property
+    def default_effect(self) -> Effect:
+        """What `default_agreement` says, as a rule's effect."""
+        return Effect.ALLOW if self.default_agreement == "open" else Effect.DENY
 
     @property
     def versions_url(self) -> str:
