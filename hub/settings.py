@@ -155,6 +155,23 @@ class Settings(BaseSettings):
     )
     max_body_bytes: Count = Field(4 * 2**20, description="Largest body that the edge takes; above it 413")
     max_answer_bytes: Count = Field(16 * 2**20, description="Largest answer that is read from a party; above it 4000")
+    max_inflight_bytes: Count = Field(
+        256 * 2**20, description="Bodies of calls in flight that a process holds at once; above it 429"
+    )
+    platform_inflight_bytes: Count = Field(64 * 2**20, description="A platform's share of them; above it 429")
+    platform_inflight_calls: Count = Field(
+        1000, description="Calls in flight of one platform, in a process; above it 429"
+    )
+    platform_calls_per_second: Count = Field(
+        1000, description="Calls a second of one platform, in a process, so many at once too; above it 429"
+    )
+    header_seconds: Seconds = Field(
+        10, description="A connection that has not sent a whole header so long after it was made is closed"
+    )
+    idle_seconds: Seconds = Field(
+        75, description="A connection without a call for so long, or with an answer not read, is closed"
+    )
+    body_seconds: Seconds = Field(10, description="Over so long a body must keep up 1 KiB/s; slower is 408")
     cdr_days: Count = Field(400, description="Days that the memory of a CDR is kept")
     drain_seconds: Seconds = Field(20, description="How long SIGTERM waits for what is in flight")
 
