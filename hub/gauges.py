@@ -42,6 +42,9 @@ LAG: Final = Gauge(
     (),
     Together.WORST,
 )
+PROCESSES: Final = Gauge(
+    "ocpi_hub_processes", "Processes of this machine that run together, by how far they are", ("phase",), Together.SUM
+)
 WORST_LAG: Final = Gauge(
     "ocpi_hub_event_loop_lag_worst_seconds", "The same, the worst since the start", (), Together.WORST
 )

@@ -28,7 +28,10 @@ LAG_SECONDS: Final = 0.5
 DELIVERIES: Final = Family("ocpi_hub_deliveries", "Events settled for a recipient, by outcome", ("module", "outcome"))
 FINDINGS: Final = Family("ocpi_hub_findings", "What was off in bodies that were judged", ("module", "kind"))
 DROPPED: Final = Family("ocpi_hub_exchanges_dropped", "Relays whose record did not fit the buffer", ())
-FAMILIES: Final = (call_metrics.CALLS, call_metrics.WHOLE, call_metrics.OWN, DELIVERIES, FINDINGS, DROPPED)
+RESTARTS: Final = Family(
+    "ocpi_hub_process_restarts", "Processes that ended though nobody asked them to, and were started again", ()
+)
+FAMILIES: Final = (call_metrics.CALLS, call_metrics.WHOLE, call_metrics.OWN, DELIVERIES, FINDINGS, DROPPED, RESTARTS)
 """Everything that is counted, in the order of the page."""
 
 _OUTCOMES: Final = frozenset(Outcome)

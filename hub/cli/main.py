@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hub import settings as hub_settings
-from hub.cli import agreement, output, party, simulate, topics
+from hub.cli import output, party, simulate, topics
 from hub.processes.parts import EDGE, SERVE, WORKER, Parts
 
 app = typer.Typer(
@@ -18,35 +18,45 @@ app = typer.Typer(
     help="An open-source OCPI roaming hub. Settings are environment variables: see `ocpi-hub settings`.",
 )
 app.add_typer(party.app, name="party")
-app.add_typer(agreement.app, name="agreement")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(topics.app, name="topics")
 
 
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        min=1,
+        max=64,
+        help="Run so many beside each other on this machine, on the same ports. SIGHUP replaces them one by one.",
+    ),
+]
+
+
 @app.command()
-def serve() -> None:
+def serve(processes: Processes = None) -> None:
     """Run the hub, edge and worker in one, until SIGTERM or Ctrl-C."""
-    _run(SERVE)
+    _run(SERVE, processes)
 
 
 @app.command()
-def edge() -> None:
+def edge(processes: Processes = None) -> None:
     """Run an edge: it takes the parties' calls. Any number of them, on Kafka and MongoDB."""
-    _run(EDGE)
+    _run(EDGE, processes)
 
 
 @app.command()
-def worker() -> None:
+def worker(processes: Processes = None) -> None:
     """Run a worker: it sends what the edges put onto the log. Any number of them, on Kafka and MongoDB."""
-    _run(WORKER)
+    _run(WORKER, processes)
 
 
-def _run(parts: Parts) -> None:
+def _run(parts: Parts, processes: int | None) -> None:
     settings = hub_settings.load_or_exit()
     from hub.processes.run import run  # noqa: PLC0415 - the other commands start without the server's weight
 
     with output.failures():
-        code = run(settings, parts)
+        code = run(settings, parts, processes)
     raise typer.Exit(code)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Sequence
+from typing import Final
+
 from hub.edge.authenticate import Authenticator
-from hub.edge.limits import Limits
 from hub.edge.own import Own
 from hub.edge.pipeline import Pipeline
 from hub.edge.ports import Credentials, Directories, Outbound, UrlRewriter
-from hub.edge.protocol import Patience
 from hub.edge.push import Push
 from hub.edge.relay import Relay
 from hub.edge.rewriting import Rewriting
@@ -18,6 +20,9 @@ from hub.settings import Settings
 from routing.clock import Clock, SystemClock
 from routing.exchanges import Exchanges
 from routing.log.port import Log
+
+LINGER_SECONDS: Final = 1.0
+"""How long an edge that drains goes on answering on connections that callers keep."""
 
 
 class Edge:
@@ -42,7 +47,6 @@ class Edge:
         self._log = log
         self._exchanges = exchanges
         self._waiting = Waiting()
-        self.limits = Limits(settings)
         rewriting = Rewriting(rewriter, clock)
         pipeline = Pipeline(
             registry=registry,
@@ -53,20 +57,18 @@ class Edge:
             push=Push(settings, log, self._waiting, clock, store_trouble=registry.store_trouble),
             metrics=metrics,
             clock=clock,
-            limits=self.limits,
             max_body_bytes=settings.max_body_bytes,
         )
-        self._server = HttpServer(
-            pipeline.answer,
-            clock,
-            Patience(settings.header_seconds, settings.idle_seconds, settings.body_seconds),
-        )
+        self._server = HttpServer(pipeline.answer, clock)
         self._draining = False
 
-    async def start(self) -> None:
-        """Position the replies, then listen. Raises OSError when the address is taken, and LogError."""
+    async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
+        """Position the replies, then listen, on `sockets` where they are given.
+
+        Raises OSError when the address is taken, and LogError.
+        """
         await self._waiting.open(self._log)
-        await self._server.start(self._settings.host, self._settings.port)
+        await self._server.start(self._settings.host, self._settings.port, sockets)
         self._exchanges.start()
 
     @property
@@ -85,7 +87,8 @@ class Edge:
     async def drain(self, seconds: float) -> bool:
         """Stop accepting and wait at most so long for what is in flight; whether all of it ended."""
         self._draining = True
-        return await self._server.drain(seconds)
+        # Where the log is shared other edges take the calls meanwhile, and nobody should notice the change.
+        return await self._server.drain(seconds, linger=0.0 if self._settings.log.embedded else LINGER_SECONDS)
 
     async def close(self) -> None:
         """Close every connection, and publish the exchanges that still wait."""

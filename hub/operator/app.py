@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hmac import compare_digest
 
 import structlog
@@ -19,9 +19,9 @@ from connectors.errors import (
     UnusableApi,
 )
 from hub.onboarding.desk import Desk
-from hub.operator.agreements import AgreementsApi
 from hub.operator.answers import answer, failure
 from hub.operator.api import Api
+from hub.operator.readiness import Readiness
 from hub.operator.requests import BadRequest
 from routing.store.port import Store, StoreError
 
@@ -31,16 +31,13 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 MAX_BODY = 2**20
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-Trouble = Callable[[], str | None]
-"""Gives a sentence while something keeps this process from doing its work, else None."""
-
 
 def operator_app(
-    desk: Desk, store: Store, key: SecretStr, *, ready: Sequence[Trouble], metrics: Callable[[], bytes]
+    desk: Desk, store: Store, key: SecretStr, *, ready: Callable[[], Readiness], metrics: Callable[[], bytes]
 ) -> web.Application:
     """The application of the operator port.
 
-    `key` is what `Authorization: Bearer` must carry. `ready` are asked at each /readyz; `metrics` gives the page of
+    `key` is what `Authorization: Bearer` must carry. `ready` is asked at each /readyz; `metrics` gives the page of
     /metrics in Prometheus' text format.
     """
     app = web.Application(middlewares=[_errors, _keyed(key)], client_max_size=MAX_BODY)
@@ -49,8 +46,8 @@ def operator_app(
         return answer({"status": "alive"})
 
     async def readyz(_: web.Request) -> web.Response:
-        reasons = list(dict.fromkeys(sentence for trouble in ready if (sentence := trouble())))
-        return answer({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
+        now = ready()
+        return answer({"ready": now.ready, "reasons": now.reasons}, status=200 if now.ready else 503)
 
     async def page(_: web.Request) -> web.Response:
         return web.Response(body=metrics(), headers={"Content-Type": METRICS_TYPE})
@@ -59,7 +56,6 @@ def operator_app(
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", page)
     app.router.add_routes(Api(desk, store).routes())
-    app.router.add_routes(AgreementsApi(desk.registry).routes())
     return app
 
 

@@ -50,9 +50,14 @@ def make_key(settings: Settings) -> SecretStr:
             file.write(key + "\n")
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
+        try:
+            os.link(draft, path)
+        except FileExistsError:  # of processes that start at once the first one's key is everybody's
+            if not path.read_text(encoding="ascii").strip():
+                draft.replace(path)
+        draft.unlink(missing_ok=True)
     except OSError as wrong:
         with suppress(OSError):
             draft.unlink()
         raise SettingsError([f"the operator key cannot be written to {path}: {wrong.strerror}; see HUB_DATA"]) from None
-    return SecretStr(key)
+    return find_key(settings) or SecretStr(key)

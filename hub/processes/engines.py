@@ -74,7 +74,7 @@ def make_log(settings: Settings, settle: float) -> Log:
 
 
 def make_store(settings: Settings) -> Store:
-    """The store, not started. Raises ValueError for a URI that is none."""
+    """The store, not started."""
     if settings.store.embedded:
         from routing.store.embedded import EmbeddedStore  # noqa: PLC0415 - loaded by who uses it
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from typing import Any
 
+from hub.counts_file import FileCounts
 from hub.edge.edge import Edge
+from hub.gauges import PROCESSES
 from hub.metrics import Metrics
-from hub.operator.app import Trouble
-from hub.processes.common import LEAST_SETTLE, open_common
+from hub.operator.readiness import Readiness, Trouble, readiness, sentences
+from hub.processes import orders as words
+from hub.processes.board import Board, Phase
+from hub.processes.common import LEAST_SETTLE, Common, open_common
 from hub.processes.edge import make_edge
 from hub.processes.listening import listening
 from hub.processes.operator import open_operator
+from hub.processes.orders import Orders
 from hub.processes.parts import CannotServe, Parts
+from hub.processes.place import Place
 from hub.processes.tidying import tidy_often
 from hub.processes.worker import make_worker
 from hub.settings import Settings
@@ -21,20 +30,37 @@ from routing.log.port import LogError
 from routing.store.port import StoreError
 from routing.worker.worker import Worker
 
+TELL_SECONDS = 1.0
+"""How often a process says to those beside it how it is."""
+
 
 class Hub:
-    """Start it, then `stop` it in order, or have it killed at any moment. `parts` says what it does."""
+    """Start it, then `drain` and `stop` it in order, or have it killed at any moment.
 
-    def __init__(self, settings: Settings, parts: Parts) -> None:
+    `parts` says what it does, `place` where it stands among others under one supervisor, if it does.
+    """
+
+    def __init__(self, settings: Settings, parts: Parts, orders: Orders, place: Place | None = None) -> None:
         self.settings = settings
         self.parts = parts
-        self.metrics = Metrics()
+        self.phase = Phase.STARTING
+        self.metrics = Metrics(FileCounts(place.folder) if place is not None else None)
         self.edge: Edge | None = None
         self.worker: Worker | None = None
-        self._ending: str | None = None
+        self._orders = orders
+        self._place = place
+        self._board: Board | None = None
+        self._troubles: list[Trouble] = [self._ending]
         self._clock = SystemClock()
+        self._drain_until = 0.0
         self._stack = AsyncExitStack()
         self._running = AsyncExitStack()  # what must end before anything that it uses, where the start fails
+        self.metrics.gauge(PROCESSES, lambda: [((self.phase,), 1.0)])
+        if place is not None:
+            self._board = Board(place.folder, place.number, place.of)
+            self.metrics.others = self._board.gauges
+
+    # --- its life ----------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Raises CannotServe with a sentence; what was begun by then is ended again."""
@@ -48,47 +74,89 @@ class Hub:
             raise
 
     async def _start(self) -> None:
-        settings = self.settings
-        common = self._common = await open_common(settings, self._clock, self.metrics, self._stack)
+        if self._board is not None:
+            self._often("tell", self._tell_often())
+        common = await open_common(self.settings, self._clock, self.metrics, self._stack)
+        self._troubles += [common.log.trouble, common.store.trouble, common.registry.trouble]
         self.metrics.watch(directory=lambda: common.registry.directory)
-        if self.parts.worker:
-            self.worker = make_worker(common)
-            await self.worker.start()
-            self._running.push_async_callback(self.worker.stop)
+        self._often("tidy", tidy_often(common))
+        self._often("event-loop-lag", self.metrics.measure_lag())
         if self.parts.edge:
-            edge = make_edge(common, self._stack)
-            with listening("HUB_PORT", settings.host, settings.port):
-                await edge.start()
-            self.edge = edge
-            self._running.push_async_callback(edge.close)
-        await open_operator(common, self._stack, ready=self._troubles())
-        for name, often in (("tidy", tidy_often(common)), ("event-loop-lag", self.metrics.measure_lag())):
-            self._stack.callback(asyncio.create_task(often, name=name).cancel)
+            await self._open_edge(common)
+        sockets = _inherited(self._place.operator if self._place is not None else ())
+        await open_operator(common, self._stack, ready=self.readiness, sockets=sockets)
+        self._orders.tell(words.STANDING)
+        await self._orders.go.wait()
+        if self.parts.worker:
+            worker = make_worker(common, self._place.member if self._place is not None else self.settings.member)
+            await worker.start()
+            self.worker = worker
+            self._running.push_async_callback(worker.stop)
+            self._troubles.append(worker.trouble)
+        self.phase = Phase.SERVING
+        self._tell()
 
-    def _troubles(self) -> list[Trouble]:
-        """What readiness asks: the engines, the directory, and each part of this process."""
-        common, edge, worker = self._common, self.edge, self.worker
-        troubles = [lambda: self._ending, common.log.trouble, common.store.trouble, common.registry.trouble]
-        if worker is not None:
-            troubles.append(worker.trouble)
-        if edge is not None:
-            troubles.append(edge.ready)
-        return troubles
+    async def _open_edge(self, common: Common) -> None:
+        settings = self.settings
+        edge = make_edge(common, self._stack)
+        with listening("HUB_PORT", settings.host, settings.port):
+            await edge.start(_inherited(self._place.edge if self._place is not None else ()))
+        self.edge = edge
+        self._running.push_async_callback(edge.close)
+        self._troubles.append(edge.ready)
+
+    async def drain(self) -> None:
+        """Not ready, accept nothing more, finish what is in flight; the worker still serves meanwhile."""
+        self.phase = Phase.ENDING
+        self._tell()
+        within = self.settings.drain_seconds
+        self._drain_until = self._clock.monotonic() + within
+        if self.edge is not None:
+            await self.edge.drain(max(within - LEAST_SETTLE, 0.0))
 
     async def stop(self) -> None:
-        """Not ready, accept nothing, finish what is in flight, commit clean; within `HUB_DRAIN_SECONDS`."""
-        self._ending = "the process is draining, and then ends"
-        started, within = self._clock.monotonic(), self.settings.drain_seconds
-        if self.edge is not None:  # while the worker still serves: it has what the edge's callers wait for
-            await self.edge.drain(max(within - LEAST_SETTLE, 0.0))
+        """After `drain`: commit clean, and end; within what `HUB_DRAIN_SECONDS` leaves."""
         if self.worker is not None:
-            left = within - (self._clock.monotonic() - started)
+            left = self._drain_until - self._clock.monotonic()
             await self.worker.stop(settle=max(left, LEAST_SETTLE))
         if self.edge is not None:
             await self.edge.close()
         await self._stack.aclose()
 
+    # --- how it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def drain_left(self) -> float:
+        """Seconds that are left for what may still be waited for before `stop`."""
+        return max(self._drain_until - LEAST_SETTLE - self._clock.monotonic(), 0.0)
+
     @property
     def failure(self) -> str | None:
         """Why this process can never work again; None while it can."""
         return self.worker.failure if self.worker is not None else None
+
+    def readiness(self) -> Readiness:
+        """Of this process, and of those beside it."""
+        if self._board is None:
+            return readiness(self._troubles)
+        return self._board.readiness(self.phase, sentences(self._troubles))
+
+    def _ending(self) -> str | None:
+        return "the process is draining, and then ends" if self.phase is Phase.ENDING else None
+
+    def _tell(self) -> None:
+        if self._board is not None:
+            self._board.tell(self.phase, sentences(self._troubles), self.metrics.gauges())
+
+    async def _tell_often(self) -> None:
+        while True:
+            self._tell()
+            await asyncio.sleep(TELL_SECONDS)
+
+    def _often(self, name: str, runs: Coroutine[Any, Any, None]) -> None:
+        self._stack.callback(asyncio.create_task(runs, name=name).cancel)
+
+
+def _inherited(descriptors: tuple[int, ...]) -> list[socket.socket]:
+    """The sockets that the supervisor bound for this process; none where it binds its own."""
+    return [socket.socket(fileno=descriptor) for descriptor in descriptors]

@@ -7,14 +7,20 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Final
 
 import structlog
 import uvloop
 
 from hub.logging import configure
+from hub.processes import orders as words
 from hub.processes.hub import Hub
+from hub.processes.member import hold_name
+from hub.processes.orders import Orders
 from hub.processes.parts import CannotServe, Parts, check
+from hub.processes.place import Place
+from hub.processes.supervisor import Supervisor
 from hub.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -22,44 +28,63 @@ log = structlog.get_logger(__name__)
 _LOOK_SECONDS: Final = 1.0
 
 
-def run(settings: Settings, parts: Parts) -> int:
-    """The exit code of `ocpi-hub serve`, `edge` or `worker`."""
+def run(settings: Settings, parts: Parts, processes: int | None = None) -> int:
+    """The exit code of `ocpi-hub serve`, `edge` or `worker`; of so many processes with a supervisor where told."""
     configure(level=settings.logging_level, style=settings.logging_format)
+    place = Place.found(os.environ)
     try:
-        check(parts, settings)
-        uvloop.run(serve(settings, parts))
+        check(parts, settings, processes=processes or 1)
+        if place is not None:
+            uvloop.run(serve(settings, parts, place))
+            return 0
+        name = hold_name(settings) if parts.worker else None
+        if processes is not None and not (settings.log.embedded or settings.store.embedded):
+            asyncio.run(Supervisor(settings, parts, processes, held=name).run())
+        else:
+            uvloop.run(serve(settings, parts))
     except CannotServe as reason:
         print(f"ocpi-hub: {reason}", file=sys.stderr)
         return 1
     return 0
 
 
-async def serve(settings: Settings, parts: Parts) -> None:
-    """Run until SIGTERM or SIGINT; a second one ends at once. Raises CannotServe."""
-    stopping = asyncio.Event()
+async def serve(settings: Settings, parts: Parts, place: Place | None = None) -> None:
+    """Run until SIGTERM or SIGINT, or the supervisor's order; a second signal ends at once. Raises CannotServe."""
+    orders = Orders(stay=bool(settings.member))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, stopping)
-    hub = Hub(settings, parts)
-    if not await _started(hub, stopping):
+        loop.add_signal_handler(number, _stop, orders.end)
+    if place is None:
+        orders.alone()
+    else:
+        await orders.listen(place.orders)
+    hub = Hub(settings, parts, orders, place)
+    if not await _started(hub, orders.end):
         log.info("stopped", before="it was started")
         return
+    orders.tell(words.READY)
     # what lives for the whole run is not looked at again by every collection
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 1000)
-    urls = {"edge": settings.public_url} if parts.edge else {}
-    log.info("serving", parts=parts.command, **urls, operator=settings.operator_base, party=str(settings.party))
-    while not stopping.is_set() and hub.failure is None:
-        try:
-            await asyncio.wait_for(stopping.wait(), _LOOK_SECONDS)
-        except TimeoutError:
-            continue
+    if place is None:
+        urls = {"edge": settings.public_url} if parts.edge else {}
+        log.info("serving", parts=parts.command, **urls, operator=settings.operator_base, party=str(settings.party))
+    while not orders.end.is_set() and hub.failure is None:
+        await _until(orders.end, _LOOK_SECONDS)
     log.info("draining", seconds=settings.drain_seconds)
+    await hub.drain()
+    orders.tell(words.DRAINED)
+    await _until(orders.part, hub.drain_left)
     await hub.stop()
     if hub.failure is not None:
         raise CannotServe(f"{hub.failure}. Nothing accepted is lost: start it again")
     log.info("stopped")
+
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
 
 
 async def _started(hub: Hub, stopping: asyncio.Event) -> bool:

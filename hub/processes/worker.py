@@ -15,8 +15,8 @@ from routing.topics import EVENT_TOPICS
 from routing.worker.worker import Worker
 
 
-def make_worker(common: Common) -> Worker:
-    """Not started; its lanes and marks are seen in the metrics."""
+def make_worker(common: Common, member: str) -> Worker:
+    """Not started; its lanes and marks are seen in the metrics. `member` is its name in the group, if it has one."""
     settings, registry = common.settings, common.registry
     worker = Worker(
         log=common.log, store=common.store, topics=EVENT_TOPICS, hub=settings.party,
@@ -24,7 +24,7 @@ def make_worker(common: Common) -> Worker:
         resolver=DirectoryResolver(lambda: registry.directory, registry.refresh),
         locate=Locations(common.rewriter, common.clock, days=settings.cdr_days).locate, clock=common.clock,
         random=Random(), observer=Observing(common.metrics, common.clock), settings=delivery(settings),
-        member=settings.member or common.name,
+        member=member or common.name,
     )  # fmt: skip
     watch(common.metrics, worker)
     return worker

@@ -269,3 +269,22 @@ async def test_draining_ends_what_is_in_flight_closes_it_and_takes_nothing_new(h
     assert await draining is True
     with pytest.raises(OSError, match=r"."):
         await asyncio.open_connection("127.0.0.1", port)
+
+
+async def test_a_connection_that_is_kept_is_answered_once_more_while_the_server_lingers(hub: Hub) -> None:
+    used, idle = await hub.peer(), await hub.peer()
+    for peer in (used, idle):
+        peer.say(b"GET /first HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert (await peer.hear()).headers.get("connection") != "close"
+    draining = asyncio.create_task(hub.server.drain(5, linger=0.5))
+    await asyncio.sleep(0)
+    used.say(b"GET /second HTTP/1.1\r\nHost: h\r\n\r\n")
+    heard = await used.hear()
+    assert (data_of(heard)[1], heard.headers["connection"]) == ("/second", "close")
+    assert await draining is True
+    await hub.server.close()
+    assert await used.ended() and await idle.ended()
+
+
+async def test_who_keeps_no_connection_is_not_lingered_for(hub: Hub) -> None:
+    await asyncio.wait_for(hub.server.drain(60, linger=60), 10)

@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from hub.operator.app import operator_app
+from hub.operator.readiness import readiness
 from tests.hub.onboarding.hubside import HubSide, hub_side
 
 KEY = "operator-key-for-tests"
@@ -45,7 +46,7 @@ async def operating() -> AsyncIterator[Operating]:
             hub.desk,
             hub.store,
             SecretStr(KEY),
-            ready=(lambda: None, lambda: made.troubles[0] if made.troubles else None),
+            ready=lambda: readiness((lambda: None, lambda: made.troubles[0] if made.troubles else None)),
             metrics=lambda: b"ocpi_hub_calls_total 1\n",
         )
         server = TestServer(app)

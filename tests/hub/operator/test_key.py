@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,26 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="HUB_D"):
         make_key(Settings(data=tmp_path / "file" / "data", operator_key=None))
+
+
+def test_of_processes_that_start_at_once_the_first_ones_key_is_everybodys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(data=tmp_path, operator_key=None)
+    others: list[SecretStr] = []
+    link = os.link
+
+    def slow(draft: Path, path: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        others.append(make_key(settings))  # another process is quicker
+        link(draft, path)
+
+    monkeypatch.setattr(os, "link", slow)
+    assert [make_key(settings)] == others
+    assert [path.name for path in tmp_path.iterdir()] == ["operator.key"]
+
+
+def test_a_key_file_that_is_empty_is_made_anew(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path, operator_key=None)
+    key_file(settings).touch()
+    assert make_key(settings) == find_key(settings)
