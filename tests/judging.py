@@ -17,13 +17,17 @@ from tests.witnesses import Begun, ObjectKey, Recipient, apply
 
 @dataclass(frozen=True, slots=True)
 class Stood:
-    """An event as it stands on the log. `landed_late`: appended after its expiry, so never accepted."""
+    """An event as it stands on the log. `landed_late`: appended after its expiry, so never accepted.
+
+    `append_time` is the log's (UTC ms; 0 where nobody asks).
+    """
 
     event: Event
     seq: int
     tp: TopicPartition
     position: Position
     landed_late: bool
+    append_time: int = 0
 
     @property
     def key(self) -> ObjectKey:
@@ -34,7 +38,7 @@ class Stood:
 class Facts:
     """All that a run leaves. `told` is what the sender of a seq read: an OCPI code, 503, or 0 for a cut connection.
 
-    `told_at` says when, on the clock of the recipients.
+    `told_at` says when, on the clock of the recipients, `told_utc` by the clock on the wall (ms), where it is known.
     """
 
     stood: list[Stood]
@@ -46,6 +50,7 @@ class Facts:
     platform_of: dict[PartyId, str]
     unsettled: int
     broken: list[str] = field(default_factory=list)
+    told_utc: dict[int, int] = field(default_factory=dict)
 
     @cached_property
     def by_seq(self) -> dict[int, Stood]:
@@ -92,6 +97,10 @@ def _never_accepted(facts: Facts) -> list[str]:
     seen = {seq for recipient in facts.recipients.values() for begun in recipient.begun for seq in begun.seqs}
     broken = [f"P1: seq {seq} was appended after its expiry and sent all the same" for seq in seen
               if seq in by_seq and by_seq[seq].landed_late]  # fmt: skip
+    for seq in seen:
+        told, utc = facts.told.get(seq), facts.told_utc.get(seq)
+        if told == 503 and utc is not None and seq in by_seq and by_seq[seq].append_time > utc:
+            broken.append(f"P1: seq {seq} was appended after its 503 was told, and sent all the same")
     lost = [seq for seq in facts.told if facts.accepted(seq) and seq not in by_seq]
     return broken + [f"P1: seq {seq} was answered 1xxx and is not on the log" for seq in lost]
 
@@ -103,7 +112,7 @@ def _order(facts: Facts, recipient: Recipient) -> list[str]:
     broken = []
     for begun in recipient.begun:
         positions = [by_seq[seq].position for seq in begun.seqs if seq in by_seq]
-        if not positions or begun.module == "cdrs":
+        if not positions or begun.module == "cdrs" or begun.excused:
             continue
         key, position = begun.name, max(positions)
         if position < newest.get(key, position):
@@ -144,6 +153,7 @@ def _same_state(facts: Facts, recipient: Recipient) -> list[str]:
     """What a recipient holds equals the sender's own last state, wherever everything got through."""
     ours: dict[ObjectKey, dict[str, Any]] = {}
     unsure: set[ObjectKey] = set()
+    excused = {begun.object for begun in recipient.begun if begun.excused}
     for stood in sorted(facts.stood, key=lambda stood: stood.position):
         event, key = stood.event, stood.key
         if stood.landed_late or event.module == "cdrs" or event.audience not in (None, recipient.party):
@@ -159,7 +169,7 @@ def _same_state(facts: Facts, recipient: Recipient) -> list[str]:
     return [
         f"{recipient.party} holds {recipient.objects.get(key)} for {key}, its owner {state}"
         for key, state in ours.items()
-        if key not in unsure and key not in recipient.refused and recipient.objects.get(key) != state
+        if key not in unsure | excused and key not in recipient.refused and recipient.objects.get(key) != state
     ]
 
 

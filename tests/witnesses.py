@@ -18,6 +18,7 @@ class Begun:
     """A request whose first byte was written. `path` are the decoded ids after the endpoint URL.
 
     `seqs` are the events that it stands for, `processed` says that the recipient applied it. Times are seconds.
+    `by` is the process that began it, where several do; `excused` that it was begun where order is not judged.
     """
 
     at: float
@@ -29,6 +30,8 @@ class Begun:
     seqs: frozenset[int]
     processed: bool = False
     ended: float | None = None
+    by: int | None = None
+    excused: bool = False
 
     @property
     def object(self) -> ObjectKey:

@@ -1,7 +1,11 @@
-"""`make chaos`: the hub under kill -9 and SIGTERM, then the hub broken on purpose; fails where a promise is broken.
+"""`make chaos`: the hub under kill -9, SIGTERM and SIGSTOP, then broken on purpose; fails where a promise is broken.
 
-python -m tests.chaos --kills 20 --terms 20    the honest hub so often, then every switch
+python -m tests.chaos                          one process on its embedded engine; a fleet on Kafka and MongoDB
+python -m tests.chaos --long                   the same, with at least 20 of everything
+python -m tests.chaos --only fleet --each 5    one of the two; so much of every kind of trouble
 python -m tests.chaos --switch NAME            one switch alone; --only-switches: all of them, without the honest hub
+
+HUB_TEST_ENGINES=required fails where Kafka and MongoDB cannot be had, =off leaves the fleet out.
 """
 
 from __future__ import annotations
@@ -10,96 +14,91 @@ import argparse
 import json
 import sys
 import time
-from collections import Counter
-from typing import Any
+from collections.abc import Sequence
 
 import uvloop
 
-from tests.chaos.plans import Plan, broken, honest, switches
-from tests.chaos.run import Result, run
+from tests.chaos import fleet_run, run
+from tests.chaos.plans import Plan, broken, broken_fleet, broken_fleets, fleet, honest, switches
+from tests.chaos.report import row, say, table
+from tests.chaos.verdict import Result
+from tests.engines.fetch import NotHere
+from tests.engines.plugin import wish
 from tests.switches import SWITCHES
 
-_SHOWN = 8
+_KILLS = {False: 8, True: 20}
+_EACH = {False: 3, True: 20}
 
 
 def main() -> int:
+    """The exit code: 0 where every promise held and every switch was found."""
     given = _arguments()
-    if given.switch:
-        plans = [broken(given.switch)]
-    else:
-        plans = ([] if given.only_switches else honest(given.kills, given.terms)) + switches()
-    results = [_one(plan, given.seed) for plan in plans]
-    _table(results)
+    results: list[Result] = []
+    if given.only != "fleet":
+        results += [_embedded(plan, given.seed) for plan in _plans(given)]
+    left_out = "" if given.only == "embedded" else uvloop.run(_fleets(_fleet_plans(given), given.seed, results))
+    table(results)
     failed = sum(not result.passed for result in results)
     if given.json:
-        print(json.dumps([_row(result) for result in results]))
-    print(f"{len(results) - failed} passed, {failed} failed")
+        print(json.dumps([row(result) for result in results]))
+    if left_out:
+        print(left_out)
+        failed += wish() == "required"
+    print(f"{sum(result.passed for result in results)} passed, {failed} failed")
     return 1 if failed else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--terms", type=int, default=20)
+    parser.add_argument("--long", action="store_true", help="at least 20 of everything")
+    parser.add_argument("--only", choices=("embedded", "fleet"), default="embedded")
+    parser.add_argument("--kills", type=int, help="of the one process")
+    parser.add_argument("--terms", type=int, help="SIGTERMs of the one process")
+    parser.add_argument("--each", type=int, help="of every kind of trouble of the fleet")
     parser.add_argument("--switch", choices=sorted(SWITCHES))
     parser.add_argument("--only-switches", action="store_true")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the load and the order of the stops")
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="of the load and the order of the trouble")
     parser.add_argument("--json", action="store_true", help="print the results as JSON before the closing line")
-    return parser.parse_args()
+    given = parser.parse_args()
+    given.kills = _KILLS[given.long] if given.kills is None else given.kills
+    given.terms = _KILLS[given.long] if given.terms is None else given.terms
+    given.each = _EACH[given.long] if given.each is None else given.each
+    return given
 
 
-def _one(plan: Plan, seed: int) -> Result:
-    what = f"{plan.name}, broken on purpose" if plan.switch else plan.name
-    print(f"{what}: {plan.kills} kills, {plan.terms} SIGTERMs (seed {seed})", flush=True)
-    result = uvloop.run(run(plan, seed))
-    shown = result.broken if not result.passed else result.found[:1]
-    for sentence in shown[:_SHOWN]:
-        print(f"  {sentence[:600]}")
-    if len(shown) > _SHOWN:
-        print(f"  and {len(shown) - _SHOWN} more")
-    print(
-        f"  {result.calls} calls, {result.requests} requests, {result.seconds:.0f} s; told {result.codes}", flush=True
-    )
+def _plans(given: argparse.Namespace) -> list[Plan]:
+    if given.switch:
+        return [broken(given.switch)]
+    return ([] if given.only_switches else honest(given.kills, given.terms)) + switches()
+
+
+def _fleet_plans(given: argparse.Namespace) -> list[Plan]:
+    if given.switch:
+        return [broken_fleet(given.switch)]
+    return ([] if given.only_switches else [fleet(given.each)]) + broken_fleets()
+
+
+def _embedded(plan: Plan, seed: int) -> Result:
+    print(f"{plan.what}: {plan.kills} kills, {plan.terms} SIGTERMs (seed {seed})", flush=True)
+    result = uvloop.run(run.run(plan, seed))
+    say(result)
     return result
 
 
-def _verdict(result: Result) -> str:
-    if result.plan.switch is None:
-        return "every promise held" if result.passed else f"FAILED: {len(result.broken)} sentences"
-    promises = Counter(sentence[:2] for sentence in result.found)
-    times = ", ".join(f"{promise} broken {count} times" for promise, count in sorted(promises.items()))
-    return f"found: {times}" if result.passed else "FAILED: it was not found"
-
-
-def _row(result: Result) -> dict[str, Any]:
-    return {
-        "run": result.plan.name,
-        "passed": result.passed,
-        "kills": result.plan.kills,
-        "terms": result.plan.terms,
-        "least_unsettled": min(result.unsettled, default=0),
-        "calls": result.calls,
-        "requests": result.requests,
-        "marked": round(result.marked, 4),
-        "seconds": round(result.seconds, 1),
-        "verdict": _verdict(result),
-        "broken": result.broken[:50],
-    }
-
-
-def _table(results: list[Result]) -> None:
-    head = ("run", "kills", "terms", "unsettled at a kill", "calls", "requests", "marked", "s", "verdict")
-    rows = [head]
-    for result in results:
-        counts, plan = result.unsettled, result.plan
-        unsettled = f"{min(counts)} to {max(counts)}" if counts else ""
-        figures = (f"{result.marked:.1%}", f"{result.seconds:.0f}", _verdict(result))
-        numbers = (str(plan.kills), str(plan.terms), unsettled, str(result.calls), str(result.requests))
-        rows.append((plan.name, *numbers, *figures))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    print()
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+async def _fleets(plans: Sequence[Plan], seed: int, results: list[Result]) -> str:
+    """Run them on one Kafka and one MongoDB; why they were left out, where they were."""
+    if wish() == "off":
+        return "the fleet was left out: HUB_TEST_ENGINES=off; to have it: unset it"
+    try:
+        async with fleet_run.engines() as (kafka, mongo):
+            for plan in plans:
+                trouble = ", ".join(f"{count} {kind}" for kind, count in plan.troubles.items())
+                print(f"{plan.what}: {trouble} (seed {seed})", flush=True)
+                results.append(await fleet_run.run(plan, seed, kafka, mongo))
+                say(results[-1])
+    except NotHere as error:
+        return f"the fleet was left out: {error}"
+    return ""
 
 
 if __name__ == "__main__":

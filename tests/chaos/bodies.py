@@ -15,10 +15,9 @@ from routing.log.port import partition_of
 CPO: Final = PartyId("NL", "TNM")
 EVSES: Final = ("E1", "E2", "E3")
 
-PARTITIONS: Final = 24
-MIXED: Final = range(3)
-"""Partitions of the locations that one party alone is told of too. A restart may leave such an object marked, and a
-mark covers its whole partition: other locations stay out of these, so that they can be judged."""
+MIXED: Final = 1 / 8
+"""The part of the partitions for locations that one party alone is told of too. A restart may leave such an object
+marked, and a mark covers its whole partition: other locations stay out of these, so that they can be judged."""
 
 _STATUSES: Final = ("AVAILABLE", "CHARGING", "RESERVED", "OUTOFORDER")
 _numbers = count(1)
@@ -29,13 +28,12 @@ def name(letter: str) -> str:
     return f"{letter}{next(_numbers):06d}"
 
 
-def location_name(*, mixed: bool) -> str:
+def location_name(*, mixed: bool, partitions: int) -> str:
     """The id of a new location in one of its partitions."""
     while True:
         found = name("L")
-        if (
-            partition_of(f"{CPO.country_code}*{CPO.party_id}/locations/{found}".encode(), PARTITIONS) in MIXED
-        ) is mixed:
+        key = f"{CPO.country_code}*{CPO.party_id}/locations/{found}".encode()
+        if (partition_of(key, partitions) < MIXED * partitions) is mixed:
             return found
 
 

@@ -1,4 +1,4 @@
-"""The hub under test: `serve` as a process of its own on one data folder, started again and again."""
+"""A process of the hub under test: `serve`, `edge` or `worker` on one data folder, started again and again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from typing import Any
 
 import aiohttp
 
-from tests.bench.machine import free_port
+from routing.log.port import TopicPartition
+from tests.chaos.entry import ASSIGNED
+from tests.engines.process import free_ports, note
 
 ROOT = Path(__file__).resolve().parents[2]
 DRAIN_SECONDS = 20
@@ -31,14 +33,19 @@ class HubFailed(Exception):
 class HubProcess:
     """`start` and `ready`, then `kill` or `terminate`, as often as one likes; everything it prints is in `output`."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], switch: str | None) -> None:
-        self.data = folder / "data"
-        self.output = folder / "hub.log"
-        self.port, self.operator_port = free_port(), free_port()
-        entry = ("tests.chaos.broken", "--switch", switch) if switch else ("hub.cli.main", "serve")
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str], switch: str | None, *, kind: str = "serve", name: str = "hub"
+    ) -> None:
+        self.name = name
+        self.data = folder / ("data" if name == "hub" else f"data-{name}")
+        self.output = folder / f"{name}.log"
+        self.port, self.operator_port = free_ports(2)
+        broken = ("--switch", switch) if switch else ()
+        watched = ("--watched",) if kind == "worker" else ()
+        entry = ("tests.chaos.entry", kind, *broken, *watched) if broken or watched else ("hub.cli.main", kind)
         self._command = (sys.executable, "-m", *entry)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
-        self._environment = clean | {
+        self.environment = clean | {
             "PYTHONPATH": str(ROOT),
             "HUB_PORT": str(self.port),
             "HUB_OPERATOR_PORT": str(self.operator_port),
@@ -58,8 +65,10 @@ class HubProcess:
         with self.output.open("ab") as printed:
             self._running = await asyncio.create_subprocess_exec(
                 *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=printed, stderr=printed, cwd=ROOT,
-                env=self._environment, start_new_session=True,
+                env=self.environment, start_new_session=True,
             )  # fmt: skip
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        note(self.data, self._running.pid)  # for the keeper, which ends it where the harness cannot
 
     async def ready(self) -> float:
         """Wait until /readyz says so; the seconds since the start. Raises HubFailed."""
@@ -81,6 +90,14 @@ class HubProcess:
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGKILL)
         await self._process.wait()
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
 
     def ask_to_end(self) -> None:
         """SIGTERM, without waiting."""
@@ -115,10 +132,21 @@ class HubProcess:
         platform: str = shown["platforms"][0]["id"]
         return platform
 
+    def assigned(self) -> list[tuple[float, frozenset[TopicPartition]]]:
+        """When a watched worker was given which partitions, on the clock of all processes."""
+        lines = self.output.read_text(errors="replace").splitlines()
+        told = [json.loads(line) for line in lines if ASSIGNED in line]
+        return [(each["monotonic"], frozenset(TopicPartition(*tp) for tp in each["tps"])) for each in told]
+
     def complaints(self) -> list[str]:
         """Lines of its logging that no run may cause: defects that it caught."""
         lines = self.output.read_text(errors="replace").splitlines()
         return [line[:400] for line in lines if _WRONG.search(line)]
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was begun last."""
+        return self._process.pid
 
     @property
     def _process(self) -> asyncio.subprocess.Process:
@@ -135,8 +163,9 @@ class HubProcess:
         return json.loads(text)
 
     async def _call(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
-        key = self.data / "operator.key"
-        headers = {"Authorization": f"Bearer {key.read_text().strip()}"} if key.exists() else {}
+        file = self.data / "operator.key"
+        key = self.environment.get("HUB_OPERATOR_KEY") or (file.read_text().strip() if file.exists() else "")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         url = f"http://127.0.0.1:{self.operator_port}{path}"
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session,

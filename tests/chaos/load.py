@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from random import Random
@@ -15,31 +16,41 @@ from tests.chaos.calling import CUT, Caller, HubDown
 
 _AWAY = 0.1
 _NO_ANSWER = 60.0
-_BROADCAST = frozenset((1000, 503, CUT))
-_DIRECTED = frozenset((1000, 2001, 503, 4002, 4003, CUT))
+BROADCAST = frozenset((1000, 503, CUT))
+DIRECTED = frozenset((1000, 2001, 503, 4002, 4003, CUT))
 
 Story = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Load:
-    """Runs until `stop`. `told`, `told_at` and `answers` are as Facts wants them; `wrong` is what no hub may say."""
+    """Runs until `stop`. `told`, `told_at`, `told_utc` and `answers` are as Facts wants them.
 
-    def __init__(self, callers: dict[PartyId, Caller], emsps: Sequence[PartyId], random: Random) -> None:
+    `wrong` is what no hub may say: directed pushes are answered with one of `directed`. `part` of all stories run.
+    """
+
+    def __init__(
+        self, callers: dict[PartyId, Caller], emsps: Sequence[PartyId], random: Random, *, partitions: int,
+        part: float = 1.0, directed: frozenset[int] = DIRECTED,
+    ) -> None:  # fmt: skip
         self.told: dict[int, int] = {}
         self.told_at: dict[int, float] = {}
+        self.told_utc: dict[int, int] = {}
         self.answers: dict[int, tuple[bytes, str | None]] = {}
         self.wrong: list[str] = []
         self.codes: Counter[int] = Counter()
         self._callers = callers
         self._emsps = emsps
         self._random = random
+        self._partitions = partitions
+        self._part = part
+        self._directed = directed
         self._seq = 0
         self._posted: list[tuple[str, PartyId]] = []
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin every story: about 300 calls a second in all."""
+        """Begin the stories: all of them make about 300 calls a second."""
         stories: list[Story] = [
             *[lambda: self._location(mixed=False)] * 40,
             *[lambda: self._location(mixed=True)] * 6,
@@ -49,7 +60,9 @@ class Load:
             *[self._session] * 24,
             *[self._cdr] * 12,
         ]
-        self._tasks = [asyncio.create_task(self._tell(story)) for story in stories]
+        count = round(len(stories) * self._part)
+        told = stories if count == len(stories) else self._random.sample(stories, count)
+        self._tasks = [asyncio.create_task(self._tell(story)) for story in told]
 
     async def stop(self) -> None:
         """No new calls; returns when every answer is there, or its connection cut. Raises what broke a story."""
@@ -87,8 +100,9 @@ class Load:
                 return CUT
         code = self.told[seq] = answer.code
         self.told_at[seq] = asyncio.get_running_loop().time()
+        self.told_utc[seq] = time.time_ns() // 1_000_000
         self.codes[code] += 1
-        if code not in (_DIRECTED if directed or to is not None else _BROADCAST):
+        if code not in (self._directed if directed or to is not None else BROADCAST):
             self.wrong.append(f"{method} {path} (seq {seq}) was answered {code}: {answer.body[:300]!r}")
         if 1000 <= code < 2000 and method == "POST":
             self.answers[seq] = answer.body, answer.location
@@ -101,7 +115,7 @@ class Load:
 
     async def _location(self, *, mixed: bool) -> None:
         """A whole PUT, then updates at every level, two at the same moment now and then; `mixed`: some to one party."""
-        random, id_ = self._random, bodies.location_name(mixed=mixed)
+        random, id_ = self._random, bodies.location_name(mixed=mixed, partitions=self._partitions)
         path = f"locations/NL/TNM/{id_}"
         await self._put_location(path, id_, None)
         for _ in range(random.randint(20, 80)):

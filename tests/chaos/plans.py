@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tests.chaos import kinds
 from tests.switches import SWITCHES
 
 _SHORT = {"HUB_DIRECTED_SECONDS": "5", "HUB_CONNECT_SECONDS": "1"}
@@ -24,6 +25,13 @@ class Plan:
     switch: str | None = None
     settings: Mapping[str, str] = field(default_factory=lambda: _SHORT)
     bare: bool = False
+    troubles: Mapping[str, int] = field(default_factory=dict)
+    """Of a fleet: how much of each kind of trouble."""
+
+    @property
+    def what(self) -> str:
+        """Its name, and whether it is broken."""
+        return f"{self.name}, broken on purpose" if self.switch else self.name
 
 
 def honest(kills: int, terms: int) -> list[Plan]:
@@ -47,3 +55,26 @@ def broken(switch: str) -> Plan:
 
 def switches() -> list[Plan]:
     return [broken(switch) for switch in SWITCHES]
+
+
+def fleet(each: int) -> Plan:
+    """Several edges and workers on Kafka and MongoDB, and so much of every kind of trouble."""
+    return Plan("a fleet", 0, settings=_SHORT, troubles=dict.fromkeys(kinds.KINDS, each))
+
+
+def broken_fleet(switch: str) -> Plan:
+    """A fleet with this switch thrown, and as little trouble as finds it."""
+    needed = {
+        "full-lane-drops": {kinds.KILL_EDGE: 1},
+        "cdr-memory-off": {kinds.KILL_EDGE: 1},
+        "no-fold-at-takeover": {kinds.KILL_WORKER: 5},
+    }
+    settings = {"full-lane-drops": _SHORT | _NARROW, "replayed-directed-push-attempted": {}}
+    return Plan(
+        f"a fleet, {switch}", 0, switch=switch, settings=settings.get(switch, _SHORT), bare=True,
+        troubles=needed.get(switch, {kinds.KILL_WORKER: 2}),
+    )  # fmt: skip
+
+
+def broken_fleets() -> list[Plan]:
+    return [broken_fleet(switch) for switch in SWITCHES]

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from enum import Enum
 from secrets import token_urlsafe
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 from urllib.parse import unquote
 
 import httptools
@@ -47,11 +47,22 @@ Temper = Callable[[Recipient, Begun, bool], Reaction]
 """Decides about a request; the flag says that it is a broadcast."""
 
 
+class Whose(Protocol):
+    """Tells the processes of a fleet apart."""
+
+    def begun_by(self, port: int) -> int | None:
+        """The process at the other end of a connection that has just come, by the port it comes from."""
+
+    def excuses(self, pid: int | None) -> bool:
+        """Whether what this process has begun is not judged for order now."""
+
+
 class Platform:
     """One OCPI platform of the harness: it outlives every hub."""
 
-    def __init__(self, parties: list[tuple[str, str, str]], temper: Temper) -> None:
+    def __init__(self, parties: list[tuple[str, str, str]], temper: Temper, *, whose: Whose | None = None) -> None:
         self.parties = parties
+        self.whose = whose
         self.recipients = {
             PartyId(country, party): Recipient(
                 PartyId(country, party), modules=frozenset(("tokens",) if role == "CPO" else ("locations", "tariffs"))
@@ -93,9 +104,12 @@ class _Connection(asyncio.Protocol):
         self._url = self._body = b""
         self._headers: dict[bytes, bytes] = {}
         self._at_work: tuple[Recipient, Begun, asyncio.TimerHandle] | None = None
+        self._by: int | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        if self._platform.whose is not None:
+            self._by = self._platform.whose.begun_by(transport.get_extra_info("peername")[1])
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._at_work is not None:
@@ -135,9 +149,12 @@ class _Connection(asyncio.Protocol):
         recipient = platform.recipients[PartyId(*(fields[name].decode() for name in _TO))]
         module, *segments = [unquote(segment) for segment in path.split("/") if segment]
         seqs = seqs_of(body, fields[_CORRELATION].decode())
-        begun = Begun(loop.time(), module, method, tuple(segments), query, body, seqs)
+        begun = Begun(loop.time(), module, method, tuple(segments), query, body, seqs, by=self._by)
+        whose = platform.whose
+        begun.excused = whose is not None and whose.excuses(self._by)
         other = recipient.begin(begun)
-        if other is not None and not platform.serving[id(other)].hung_up():
+        excused = begun.excused or (other is not None and whose is not None and whose.excuses(other.by))
+        if other is not None and not excused and not platform.serving[id(other)].hung_up():
             recipient.overlaps.append(f"{begun.name}, {method} with {sorted(seqs)} at {begun.at:.3f}")
         broadcast = fields.get(_FROM) == b"HUB"
         reaction = platform.temper(recipient, begun, broadcast)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from secrets import token_hex
@@ -20,40 +19,17 @@ from tests.chaos.load import Load
 from tests.chaos.plans import Plan
 from tests.chaos.platforms import Platform
 from tests.chaos.tempers import EMSPS, SLOW, Tempers
-from tests.judging import Facts, judge
+from tests.chaos.verdict import Result
+from tests.judging import Facts
 
-LEAST_UNSETTLED = 50
-MOST_MARKED = 0.2
-"""The part of all broadcasts that marks may cover in an honest run: of these little can be judged."""
+PARTITIONS = 24
+"""Of the embedded log."""
 
 _WARM_UP = 4.0
 _CALM_SECONDS = 120.0
 _CALM_SECONDS_BROKEN = 12.0
 _EARLY = 0.25
 _WHILE_DRAINING = 0.2
-
-
-@dataclass(slots=True)
-class Result:
-    """What became of a run: `broken` sentences, and figures for the table."""
-
-    plan: Plan
-    broken: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    calls: int = 0
-    requests: int = 0
-    unsettled: list[int] = field(default_factory=list)
-    marked: float = 0.0
-    codes: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def found(self) -> list[str]:
-        """The promises that are broken, without what is said of the harness or the process."""
-        return [sentence for sentence in self.broken if sentence.startswith(("P1", "P2", "P5"))]
-
-    @property
-    def passed(self) -> bool:
-        return bool(self.found) if self.plan.switch else not self.broken
 
 
 async def run(plan: Plan, seed: int) -> Result:
@@ -99,7 +75,7 @@ class _Chaos:
         await self.hub.start()
         await self.hub.ready()
         callers = await self._register()
-        self._load = load = Load(callers, EMSPS, self._random)
+        self._load = load = Load(callers, EMSPS, self._random, partitions=PARTITIONS)
         load.start()
         await asyncio.sleep(_WARM_UP)
         await self._trouble()
@@ -132,6 +108,7 @@ class _Chaos:
             counts[stop] += 1
             last = sum(counts.values()) == plan.kills + plan.terms
             of = f"{stop} {counts[stop]} of {plan.kills if stop == 'kill' else plan.terms}"
+            self.result.done[stop] += 1
             said = await self._kill(of) if stop == "kill" else await self._terminate(of)
             if last:
                 await self._load.stop()
@@ -148,9 +125,7 @@ class _Chaos:
             how = " while it drained"
         await self.hub.kill()
         count = ledger.unsettled(self.hub.data)
-        self.result.unsettled.append(count)
-        if count < LEAST_UNSETTLED and not self.plan.bare:
-            self.result.broken.append(f"{of}: only {count} events were unsettled, {LEAST_UNSETTLED} are asked for")
+        self.result.left_unsettled(of, count)
         return f"{count} unsettled{how}"
 
     async def _kill_early(self) -> str:
@@ -186,12 +161,4 @@ class _Chaos:
             ledger.stood(self.hub.data), load.told, load.told_at, load.answers, recipients,
             await ledger.marks(self.hub.data), self._platform_of, left,
         )  # fmt: skip
-        result.broken += judge(facts)
-        result.broken += [f"the load: {sentence}" for sentence in load.wrong]
-        result.broken += [f"the hub said: {line}" for line in self.hub.complaints()]
-        pairs = [facts.covered(party, stood) for party, each in recipients.items() for stood in facts.broadcasts(each)]
-        result.marked = sum(pairs) / len(pairs) if pairs else 0.0
-        if result.marked > MOST_MARKED and not self.plan.bare:
-            result.broken.append(f"marks cover {result.marked:.0%} of the broadcasts: too little could be judged")
-        result.calls, result.codes = len(load.told), dict(sorted(load.codes.items()))
-        result.requests = sum(len(each.begun) for each in recipients.values())
+        result.judge(facts, load, self.hub.complaints())

@@ -14,7 +14,7 @@ import psutil
 
 from tests.engines.process import Process, free_ports
 
-READY_SECONDS: Final = 60.0
+READY_SECONDS: Final = 100.0
 _STOP_SECONDS: Final = 30.0
 _TRIES: Final = 3
 _TOLD: Final = 3000

@@ -1,7 +1,8 @@
 """Ends the engines of a test run when the run ends, in whatever way: python -m tests.engines.keeper FOLDER.
 
 The run holds the other end of this process's standard input. When that closes, every engine below the folder is
-killed and the folder removed. This process stands in a session of its own, so no Ctrl-C reaches it.
+killed and the folder removed, unless a file `keep` stands in it. This process stands in a session of its own, so no
+Ctrl-C reaches it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 
 from tests.engines.process import FILE, ROOT, Process
 
+KEEP: Final = "keep"
 _SWEEPS: Final = 4
 _BETWEEN_SECONDS: Final = 0.25
 _END_SECONDS: Final = 60
@@ -48,7 +50,8 @@ def main(folder: Path) -> None:
         found = list(folder.rglob(FILE))
         for file in found:
             Process(file.parent).kill()
-        shutil.rmtree(folder, ignore_errors=True)
+        if not (folder / KEEP).exists():
+            shutil.rmtree(folder, ignore_errors=True)
         if not found and sweep:
             break
         time.sleep(_BETWEEN_SECONDS)

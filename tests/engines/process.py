@@ -80,11 +80,7 @@ class Process:
             self._child = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=self.folder, start_new_session=True
             )
-        found = Identity.of(self._child.pid)
-        if found is not None:
-            filling = self.folder / f"{FILE}.new"
-            filling.write_text(json.dumps(asdict(found)))
-            filling.rename(self.folder / FILE)
+        note(self.folder, self._child.pid)
 
     def signal(self, number: signal.Signals) -> None:
         found = self.identity
@@ -114,6 +110,15 @@ class Process:
         """SIGKILL; back when it has ended."""
         self.signal(signal.SIGKILL)
         self.wait(30)
+
+
+def note(folder: Path, pid: int) -> None:
+    """Write down that this is the process of a folder."""
+    found = Identity.of(pid)
+    if found is not None:
+        filling = folder / f"{FILE}.new"
+        filling.write_text(json.dumps(asdict(found)))
+        filling.rename(folder / FILE)
 
 
 def free_ports(count: int) -> list[int]:

@@ -40,6 +40,7 @@ def environment(tmp_path: Path, wish: str) -> dict[str, str]:
     return {
         "PATH": str(tmp_path / "bin"),
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "HUB_ENGINES_FOLDER": str(tmp_path / "none of make engines"),
         "PYTHONPATH": str(ROOT),
         "HUB_TEST_ENGINES": wish,
     }
@@ -57,15 +58,6 @@ def outcome(tmp_path: Path, wish: str, *words: str) -> tuple[int, list[str]]:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     return ran.returncode, ran.stdout.splitlines()
-
-
-@pytest.fixture(autouse=True)
-def _none_of_make_engines() -> None:
-    """A Kafka of `make engines` is used where it runs, whatever this machine lacks: these tests say nothing then."""
-    from tests.engines.stay import both
-
-    if both()[0].running:
-        pytest.skip("the Kafka of make engines runs")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "spread"])

@@ -116,7 +116,8 @@ class OnEngines:
         try:
             ends = {tp: end for tp, end in (await reader.end_offsets(tps)).items() if end}
             reader.assign(list(ends))
-            await reader.seek_to_beginning(*ends)
+            for tp in ends:
+                await reader.seek_to_beginning(tp)
             while any([await reader.position(tp) < end for tp, end in ends.items()]):
                 for records in (await reader.getmany(timeout_ms=500)).values():
                     for record in records:
