@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from secrets import token_hex
 from sqlite3 import SQLITE_FULL, OperationalError
-from typing import Protocol
+from typing import Any, Protocol
+
+import pytest
+from aiokafka.admin import NewTopic
+from aiokafka.errors import MessageSizeTooLargeError
 
 from routing.log.embedded import EmbeddedLog
 from routing.log.faults import Fate, PublishFault, ScriptedFaults
+from routing.log.kafka import KafkaAddress
+from routing.log.kafka.consumer import KafkaConsumer
+from routing.log.kafka.log import KafkaLog
+from routing.log.kafka.topics import administering
 from routing.log.local import LocalConsumer
 from routing.log.memory import MemoryLog
 from routing.log.port import Assignment, Committed, Consumer, Log, Position, Record, TopicPartition
+from routing.topics import REPLIES
 
 TOPICS = ("ocpi.locations", "ocpi.cdrs")
 PARTITIONS = 4
@@ -122,7 +133,113 @@ class Memory:
         return 0  # its records stand for the disk; nothing is copied for a reader
 
 
-LOG_ENGINES: dict[str, type[Embedded | Memory]] = {"embedded": Embedded, "memory": Memory}
+class Kafka:
+    """A real Kafka that others use too: every log has topics and groups of its own."""
+
+    def __init__(self, servers: str, *, session: float = 2.5, settle: float = 1.0, static: bool = False) -> None:
+        self.address = KafkaAddress.parse(f"kafka://{servers}?prefix=t{token_hex(6)}.")
+        self._options = {"session": session, "settle": settle, "static": static}
+        self.logs: list[KafkaLog] = []
+
+    async def open(self) -> Log:
+        await make_topics(self.address, (*TOPICS, REPLIES))
+        self.log = await self.another()
+        return self.log
+
+    async def another(self, **options: Any) -> KafkaLog:
+        """A second log over the same topics, as another process has one."""
+        log = KafkaLog(self.address, TOPICS, **{**self._options, **options})
+        await log.start()
+        self.logs.append(log)
+        return log
+
+    async def close(self) -> None:
+        self.let_land()
+        for log in self.logs:
+            await log.close()
+
+    def kill(self, consumer: Consumer) -> None:
+        assert isinstance(consumer, KafkaConsumer)
+        consumer.abandon()
+
+    def late(self) -> None:
+        self._producer().hold()
+
+    def let_land(self) -> None:
+        producer = self.log.publisher._producer
+        if isinstance(producer, Held):
+            producer.let_go()
+
+    def refuse(self) -> None:
+        self._producer().refuse()
+
+    def held_bytes(self) -> int:
+        return self.log.held_bytes
+
+    def _producer(self) -> Held:
+        publisher = self.log.publisher
+        if not isinstance(publisher._producer, Held):
+            publisher._producer = Held(publisher._producer)
+        return publisher._producer
+
+
+class Held:
+    """A producer between whose hands and the cluster's a test stands."""
+
+    def __init__(self, producer: Any) -> None:
+        self._producer = producer
+        self._go = asyncio.Event()
+        self._go.set()
+        self._refusals = 0
+
+    def hold(self) -> None:
+        self._go.clear()
+
+    def let_go(self) -> None:
+        self._go.set()
+
+    def refuse(self) -> None:
+        self._refusals += 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._producer, name)
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]:
+        if self._refusals:
+            self._refusals -= 1
+            refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            refused.set_exception(MessageSizeTooLargeError())
+            return refused
+        return asyncio.ensure_future(self._send(batch, topic, partition))
+
+    async def _send(self, batch: Any, topic: str, partition: int) -> Any:
+        await self._go.wait()
+        return await (await self._producer.send_batch(batch, topic, partition=partition))
+
+
+async def make_topics(address: KafkaAddress, names: Sequence[str], **settings: str) -> None:
+    """Topics as the hub needs them, each of PARTITIONS partitions, seen by the broker when this returns."""
+    configs = {"message.timestamp.type": "LogAppendTime", "delete.retention.ms": "1790000000000", **settings}
+    async with administering(address) as admin:
+        await admin.create_topics(
+            [NewTopic(address.topic(name), PARTITIONS, 1, topic_configs=configs) for name in names]
+        )
+        while True:
+            led = {
+                topic["topic"]
+                for topic in await admin.describe_topics()
+                if topic["partitions"] and all(one["leader"] >= 0 for one in topic["partitions"])
+            }
+            if led >= {address.topic(name) for name in names}:
+                return
+            await asyncio.sleep(0.02)
+
+
+LOG_ENGINES: dict[str, Callable[[Path, pytest.FixtureRequest], LogEngine]] = {
+    "embedded": lambda folder, _request: Embedded(folder),
+    "kafka": lambda _folder, request: Kafka(request.getfixturevalue("kafka")),
+    "memory": lambda folder, _request: Memory(folder),
+}
 """An engine joins the suite by standing here."""
 
 
@@ -170,10 +287,24 @@ async def read(consumer: Consumer, count: int, seconds: float = 5.0, **limits: i
 
 
 async def settle(*consumers: Consumer) -> None:
-    """Let assignment changes happen, which need all members to read in turn."""
+    """Let assignment changes happen, which need all members to read in turn.
+
+    Where the group is kept in this process that is done after a few turns; else when they hold everything between them.
+    """
     for _ in range(3):
         for consumer in consumers:
             await consumer.read(max_records=0, max_bytes=0, wait=0)
+    until = time.monotonic() + 20
+    while isinstance(consumers[0], KafkaConsumer) and not _share(consumers):
+        assert time.monotonic() < until, "these members never held all partitions between them"
+        for consumer in consumers:
+            await consumer.read(max_records=0, max_bytes=0, wait=0.01)
+
+
+def _share(consumers: Sequence[Consumer]) -> bool:
+    tps = [TopicPartition(topic, number) for topic in TOPICS for number in range(PARTITIONS)]
+    held = [[tp for tp in tps if consumer.position(tp) is not None] for consumer in consumers]
+    return all(held) and sum(map(len, held)) == len(tps)
 
 
 def after(record: Record) -> Position:

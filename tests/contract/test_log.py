@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from routing.log.port import (
+    Assignment,
     Committed,
     Consumer,
     Headers,
@@ -44,11 +45,15 @@ HEADERS: Headers = (("ce_id", b"1"), ("naïve", b"\x00\xff"), ("empty", b""))
 
 
 @pytest.fixture(params=sorted(LOG_ENGINES))
-async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[LogEngine]:
-    engine = LOG_ENGINES[request.param](tmp_path / "log")
-    await engine.open()
-    yield engine
-    await engine.close()
+def unopened(request: pytest.FixtureRequest, tmp_path: Path) -> LogEngine:
+    return LOG_ENGINES[request.param](tmp_path / "log", request)
+
+
+@pytest.fixture
+async def engine(unopened: LogEngine) -> AsyncIterator[LogEngine]:
+    await unopened.open()
+    yield unopened
+    await unopened.close()
 
 
 @pytest.fixture
@@ -363,14 +368,15 @@ async def test_two_members_share_and_hand_over_in_order(log: Log) -> None:
     await settle(one)
     assert set(told_one.now) == ALL
     two, told_two = await join(log, "two")
-    left = Committed(Position(0, 0), clean=True, begun=Position(0, 0))
-    told_one.on_revoke = dict.fromkeys(ALL, left)
+    firsts = {tp: Position(assignment.end.epoch, 0) for tp, assignment in told_one.now.items()}
+    left = {tp: Committed(first, clean=True, begun=first) for tp, first in firsts.items()}
+    told_one.on_revoke = dict(left)
     await settle(one, two)
     assert told_one.now
     assert told_two.now
     assert set(told_one.now) | set(told_two.now) == ALL
     assert not set(told_one.now) & set(told_two.now)
-    assert all(assignment.committed == left for assignment in told_two.now.values())
+    assert all(assignment.committed == left[tp] for tp, assignment in told_two.now.items())
     published = await put(log, 40)
     first, second = await asyncio.gather(read(one, 40, seconds=0.5), read(two, 40, seconds=0.5))
     assert {record.tp for record in first} <= set(told_one.now)
@@ -423,12 +429,13 @@ async def test_a_commit_names_those_that_are_lost_and_keeps_the_others(log: Log)
     two, told_two = await join(log, "two")
     await settle(one, two)
     mine, others = sorted(told_one.now)[0], sorted(told_two.now)[0]
+    some = Committed(Position(told_one.now[mine].end.epoch, 3))
     with pytest.raises(PartitionLost) as lost:
-        await one.commit({mine: Committed(Position(0, 3)), others: Committed(Position(0, 3))})
+        await one.commit({mine: some, others: some})
     assert lost.value.lost == (others,)
     await one.stop()
     await settle(two)
-    assert told_two.now[mine].committed == Committed(Position(0, 3))
+    assert told_two.now[mine].committed == some
 
 
 async def test_whoever_takes_too_long_over_revoked_loses_it(log: Log) -> None:
@@ -463,8 +470,8 @@ async def test_a_new_owner_may_commit_before_it_reads(log: Log) -> None:
         def __init__(self, consumer: Consumer) -> None:
             self.consumer = consumer
 
-        async def assigned(self, assignments: Sequence[object]) -> None:
-            await self.consumer.commit({tp: Committed(Position(0, 1)) for tp in ALL})
+        async def assigned(self, assignments: Sequence[Assignment]) -> None:
+            await self.consumer.commit({each.tp: Committed(Position(each.end.epoch, 1)) for each in assignments})
 
         async def revoked(self, tps: Sequence[object]) -> None: ...
 
@@ -474,7 +481,7 @@ async def test_a_new_owner_may_commit_before_it_reads(log: Log) -> None:
     await consumer.stop()
     consumer, told = await join(log, "two")
     await settle(consumer)
-    assert {assignment.committed for assignment in told.now.values()} == {Committed(Position(0, 1))}
+    assert all(each.committed == Committed(Position(each.end.epoch, 1)) for each in told.now.values())
 
 
 # --- replies ---------------------------------------------------------------------------------------------------------
