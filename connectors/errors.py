@@ -48,6 +48,12 @@ class TooLarge(InvalidParameters):
     http_status = 413
 
 
+class TooSlow(OcpiError):
+    """HTTP 408: the body did not arrive at the least rate."""
+
+    http_status = 408
+
+
 class Unauthorized(OcpiError):
     """HTTP 401: no, an unknown or a suspended credential, or one that may not be used here."""
 

@@ -26,7 +26,7 @@ OWN: Final = Family(
 
 _METHODS: Final = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 _MODULES: Final = frozenset((*Module, "versions"))
-_HTTP: Final = frozenset((200, 201, 202, 204, 400, 401, 403, 404, 405, 409, 413, 422, 429, 500, 502, 503, 504))
+_HTTP: Final = frozenset((200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 500, 502, 503, 504))
 _OCPI: Final = frozenset((1000, 2000, 2001, 2002, 2003, 2004, 3000, 3001, 3002, 3003, 4000, 4001, 4002, 4003))
 
 Key = tuple[str, str, str, int, int | None]

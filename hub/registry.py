@@ -16,7 +16,8 @@ from connectors.authorization import present
 from connectors.errors import EngineAway, NotConnected
 from connectors.values import PartyId
 from hub.keys import Keys
-from routing.directory import Agreements, Directory, Issued, Platform
+from routing.agreements import Agreement, Effect, Rules
+from routing.directory import Directory, Issued, Platform
 from routing.store.port import Conflict, Store, StoreAway
 
 log = structlog.get_logger(__name__)
@@ -41,16 +42,16 @@ class Registry:
         keys: Keys,
         *,
         hub: PartyId,
-        agreements: Agreements | None = None,
+        default: Effect = Effect.ALLOW,
         now: Callable[[], int] = utc_ms,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.now = now
         self._store = store
         self._keys = keys
-        self._agreements = agreements
+        self._rules = Rules((), default)
         self._monotonic = monotonic
-        self._directory = Directory((), hub=hub, revision=-1, agreements=agreements)
+        self._directory = Directory((), hub=hub, revision=-1, agreements=self._rules)
         self._headers: dict[str, tuple[Platform, str]] = {}
         self._misses: OrderedDict[bytes, float] = OrderedDict()
         self._dead: set[bytes] = set()
@@ -143,6 +144,22 @@ class Registry:
         await self.refresh()
         return saved
 
+    @property
+    def rules(self) -> Rules:
+        """The agreements as this process knows them."""
+        return self._rules
+
+    async def agree(self, agreement: Agreement) -> None:
+        """Persist an agreement in place of the one of its id, and refresh. Raises StoreAway."""
+        await self._store.save_agreement(agreement)
+        await self.refresh()
+
+    async def end_agreement(self, id: str) -> bool:
+        """Take an agreement back, and refresh; whether there was one of this id. Raises StoreAway."""
+        gone = await self._store.remove_agreement(id)
+        await self.refresh()
+        return gone
+
     async def change(self, id: str, decide: Callable[[Platform], Platform]) -> Platform:
         """Save what `decide` makes of the newest record, again if somebody else changed it meanwhile.
 
@@ -184,6 +201,8 @@ class Registry:
             self._changed.clear()
             try:
                 revision, platforms = await self._store.load_platforms()
+                # Agreements after platforms: newer than the revision says they may be, older never.
+                agreements = await self._store.load_agreements()
             except StoreAway:
                 self._stale = True
                 self._changed.set()
@@ -191,11 +210,10 @@ class Registry:
             self._stale = False
             if revision > self._directory.revision:
                 known = self._directory.platforms
+                self._rules = Rules(agreements, self._rules.default)
                 # Records that did not change stay the same objects, and so keep what is cached beside them.
                 kept = [known[p.id] if p.id in known and known[p.id] == p else p for p in platforms]
-                self._directory = Directory(
-                    kept, hub=self._directory.hub, revision=revision, agreements=self._agreements
-                )
+                self._directory = Directory(kept, hub=self._directory.hub, revision=revision, agreements=self._rules)
                 self._misses.clear()
                 self._headers = {
                     id: cached for id, cached in self._headers.items() if self._directory.platforms.get(id) is cached[0]

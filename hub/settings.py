@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from connectors.values import PartyId
 from hub.engine_url import EngineUrl, shown
+from routing.agreements import Effect
 
 PREFIX = "HUB_"
 START, END = "<!-- settings -->", "<!-- /settings -->"
@@ -111,6 +112,10 @@ class Settings(BaseSettings):
         PartyId("NL", "HUB"), description="The hub party, COUNTRY-PARTY"
     )
     name: str = Field("OCPI hub", description="Name in the hub's business details", min_length=1, max_length=100)
+    default_agreement: Literal["open", "closed"] = Field(
+        "open",
+        description="Where no agreement decides: `open`, everybody deals with everybody; `closed`, nobody",
+    )
     data: Path = Field(
         default_factory=_user_data,
         description="Folder of the embedded engine and of keys made at the first start, kept over restarts",
@@ -150,6 +155,23 @@ class Settings(BaseSettings):
     )
     max_body_bytes: Count = Field(4 * 2**20, description="Largest body that the edge takes; above it 413")
     max_answer_bytes: Count = Field(16 * 2**20, description="Largest answer that is read from a party; above it 4000")
+    max_inflight_bytes: Count = Field(
+        256 * 2**20, description="Bodies of calls in flight that a process holds at once; above it 429"
+    )
+    platform_inflight_bytes: Count = Field(64 * 2**20, description="A platform's share of them; above it 429")
+    platform_inflight_calls: Count = Field(
+        1000, description="Calls in flight of one platform, in a process; above it 429"
+    )
+    platform_calls_per_second: Count = Field(
+        1000, description="Calls a second of one platform, in a process, so many at once too; above it 429"
+    )
+    header_seconds: Seconds = Field(
+        10, description="A connection that has not sent a whole header so long after it was made is closed"
+    )
+    idle_seconds: Seconds = Field(
+        75, description="A connection without a call for so long, or with an answer not read, is closed"
+    )
+    body_seconds: Seconds = Field(10, description="Over so long a body must keep up 1 KiB/s; slower is 408")
     cdr_days: Count = Field(400, description="Days that the memory of a CDR is kept")
     drain_seconds: Seconds = Field(20, description="How long SIGTERM waits for what is in flight")
 
@@ -176,6 +198,11 @@ class Settings(BaseSettings):
     logging_format: Literal["auto", "json", "console"] = Field(
         "auto", description="`json`: a line each; `console`: for people; `auto`: console on a terminal, else json"
     )
+
+    @property
+    def default_effect(self) -> Effect:
+        """What `default_agreement` says, as a rule's effect."""
+        return Effect.ALLOW if self.default_agreement == "open" else Effect.DENY
 
     @property
     def versions_url(self) -> str:

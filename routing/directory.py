@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from connectors.authorization import Form
 from connectors.values import InterfaceRole, PartyId, Role
+from routing.agreements import Effect, Rules
 
 
 class Status(StrEnum):
@@ -133,13 +134,12 @@ class Agreements(Protocol):
 
     def allows(self, one: PartyId, other: PartyId, module: str) -> bool: ...
 
+    def names(self, owner: PartyId, reader: PartyId, module: str) -> bool:
+        """Whether an agreement gives `reader`, by name, what of `owner` is not for everyone."""
 
-class Open:
-    """The agreement of a hub without rules: everybody with everybody about everything."""
 
-    def allows(self, one: PartyId, other: PartyId, module: str) -> bool:
-        del one, other, module
-        return True
+OPEN: Final = Rules((), Effect.ALLOW)
+"""The agreements of a hub without rules: everybody with everybody about everything."""
 
 
 RecipientsKey = tuple[str, PartyId, Role, str]
@@ -164,7 +164,7 @@ class Directory:
     ) -> None:
         self.hub = hub
         self.revision = revision
-        self.agreements: Agreements = agreements or Open()
+        self.agreements: Agreements = agreements or OPEN
         self.platforms: dict[str, Platform] = {platform.id: platform for platform in platforms}
         self._by_digest: dict[bytes, tuple[Platform, Issued]] = {}
         self._by_party: dict[PartyId, list[Hosted]] = {}

@@ -24,6 +24,7 @@ _OPPOSITE: dict[Role, frozenset[Role]] = {
     Role.SCSP: frozenset((Role.CPO,)),
     Role.OTHER: frozenset((Role.CPO,)),
 }
+_OF_TWO = frozenset((Module.SESSIONS, Module.CDRS))
 _READ_BY_NAP = frozenset((Module.LOCATIONS, Module.TARIFFS))
 
 FROM = "OCPI-from-country-code and OCPI-from-party-id"
@@ -85,6 +86,19 @@ def _fittest(able: list[Hosted], module: str, interface: InterfaceRole, to: Part
             "the hub's operator can mend that"
         )
     return best[0]
+
+
+def check_third_party(directory: Directory, module: str, owner: PartyId, provider: PartyId | None, to: PartyId) -> None:
+    """Sessions and CDRs are their owner's and those of the eMSP of their cdr_token, `provider`; None: it is not said.
+
+    Whoever else is to get them must be named by an agreement with the owner. Raises UnknownReceiver (4001).
+    """
+    if module not in _OF_TWO or provider is None or provider == to or directory.agreements.names(owner, to, module):
+        return
+    raise UnknownReceiver(
+        f"{to} is not the eMSP of this object's cdr_token, {provider}, and no agreement names it for {module} of "
+        f"{owner}: mend OCPI-to-country-code and OCPI-to-party-id, or ask the hub's operator for an agreement"
+    )
 
 
 def _away(hosted: Hosted) -> bool:

@@ -37,6 +37,14 @@ class OperatorApi:
         """The JSON that this POST is answered with. Raises CallFailed."""
         return self._call("POST", path, body)
 
+    def put(self, path: str, body: Any) -> Any:
+        """The JSON that this PUT is answered with. Raises CallFailed."""
+        return self._call("PUT", path, body)
+
+    def delete(self, path: str, **query: object) -> Any:
+        """The JSON that this DELETE is answered with; a list gives its name again and again. Raises CallFailed."""
+        return self._call("DELETE", f"{path}?{urlencode(query, doseq=True)}", None)
+
     def parties(self, wanted: str, page: int = 1000) -> list[dict[str, Any]]:
         """Every party that `wanted` filters, of all pages. Raises CallFailed."""
         found: list[dict[str, Any]] = []

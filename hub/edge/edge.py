@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from hub.edge.authenticate import Authenticator
+from hub.edge.limits import Limits
 from hub.edge.own import Own
 from hub.edge.pipeline import Pipeline
 from hub.edge.ports import Credentials, Directories, Outbound, UrlRewriter
+from hub.edge.protocol import Patience
 from hub.edge.push import Push
 from hub.edge.relay import Relay
 from hub.edge.rewriting import Rewriting
@@ -47,6 +49,7 @@ class Edge:
         self._log = log
         self._exchanges = exchanges
         self._waiting = Waiting()
+        self.limits = Limits(settings)
         rewriting = Rewriting(rewriter, clock)
         pipeline = Pipeline(
             registry=registry,
@@ -57,9 +60,14 @@ class Edge:
             push=Push(settings, log, self._waiting, clock, store_trouble=registry.store_trouble),
             metrics=metrics,
             clock=clock,
+            limits=self.limits,
             max_body_bytes=settings.max_body_bytes,
         )
-        self._server = HttpServer(pipeline.answer, clock)
+        self._server = HttpServer(
+            pipeline.answer,
+            clock,
+            Patience(settings.header_seconds, settings.idle_seconds, settings.body_seconds),
+        )
         self._draining = False
 
     async def start(self, sockets: Sequence[socket.socket] = ()) -> None:

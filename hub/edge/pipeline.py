@@ -12,6 +12,7 @@ from connectors.v2_2_1.judge import judge
 from hub.edge import reading
 from hub.edge.authenticate import Authenticator, check_invitation
 from hub.edge.errors import defect, refusal
+from hub.edge.limits import Limits
 from hub.edge.own import Own
 from hub.edge.ports import Directories
 from hub.edge.push import Push
@@ -40,6 +41,7 @@ class Pipeline:
         push: Push,
         metrics: Metrics,
         clock: Clock,
+        limits: Limits,
         max_body_bytes: int,
     ) -> None:
         self._registry = registry
@@ -50,6 +52,7 @@ class Pipeline:
         self._push = push
         self._metrics = metrics
         self._clock = clock
+        self._limits = limits
         self._max_body = max_body_bytes
 
     async def answer(self, call: Call) -> tuple[Response, Pairs]:
@@ -63,12 +66,16 @@ class Pipeline:
         except Exception:
             log.exception("call_broke", correlation_id=call.correlation_id, row=call.row.id if call.row else None)
             response = defect(call)
+        finally:
+            if call.use is not None:
+                self._limits.leave(call.use, call.held)
         self._count(call, response)
         return response, reading.answer_headers(call)
 
     async def _answer(self, call: Call) -> Response:
         reading.read_ids(call)
         caller = call.caller = await self._authenticator.authenticate(call.headers.get("Authorization"))
+        call.use = self._limits.enter(caller.platform.id, call.started)
         reading.read_address(call)
         check_invitation(caller, call.interface)
         row = reading.read_row(call, CATALOGUE)

@@ -27,7 +27,7 @@ from routing.event import Event, Operation, encode
 from routing.log.port import Log, LogError, PublishRefused
 from routing.policy import GO_ON
 from routing.replies import PASSED, Reply
-from routing.resolve import check_owner, recipient
+from routing.resolve import check_owner, check_third_party, recipient
 
 MARGIN_MS: Final = 250
 """The edge gives up on the log no earlier than so long after `expires`; and waits so long beyond a deadline."""
@@ -74,6 +74,7 @@ class Push:
         if call.module not in GO_ON and self._store_trouble() is not None:
             raise EngineAway(f"the hub's store is away, so this push of {call.module} was not sent; repeat it")
         event = self._event(call, caller, sender, judgement, directory, to.party.id)
+        check_third_party(directory, call.module, event.owner, judgement.cdr_token, to.party.id)
         began = self._clock.monotonic()
         reply = await self._outcome(event, call.started + (self._directed_ms + MARGIN_MS) / 1000)
         call.waited += self._clock.monotonic() - began

@@ -76,13 +76,19 @@ def owner_in_url(call: Call) -> PartyId | None:
 
 
 def query_value(query: str, name: str) -> str | None:
-    """The percent-decoded value of a query parameter; None without it. Raises InvalidParameters where it is twice."""
+    """The percent-decoded value of a query parameter; None without it.
+
+    Raises InvalidParameters (2001) where it is there twice, or is not UTF-8.
+    """
     if name not in query:
         return None
     found = [value for part in query.split("&") for key, _, value in (part.partition("="),) if key == name]
     if len(found) > 1:
         raise InvalidParameters(f"the query has {name} more than once")
-    return unquote(found[0], errors="surrogateescape") if found else None
+    try:
+        return unquote(found[0], errors="strict") if found else None
+    except UnicodeError:
+        raise InvalidParameters(f"the query's {name} is not UTF-8 once it is percent-decoded") from None
 
 
 def answer_headers(call: Call) -> Pairs:

@@ -10,6 +10,7 @@ from connectors.authorization import Form
 from connectors.catalogue import Row
 from connectors.judgement import Judgement
 from connectors.values import InterfaceRole, PartyId
+from hub.edge.limits import Use
 from routing.directory import Issued, Party, Platform
 
 Pairs = tuple[tuple[str, str], ...]
@@ -40,13 +41,16 @@ class Call:
 
     `target` is the path and query as on the request line. `started` is the edge's monotonic clock, in seconds, at the
     request line, `at` UTC ms. `waited` sums the seconds spent on recipients and the log: the rest is the hub's own
-    part. `answered_by` is who the answer is from. Defaults stand in the class, since one is made for every call.
+    part. `answered_by` is who the answer is from. `use` is what the caller's platform has in flight, `held` how many
+    bytes of it are this call's body. Defaults stand in the class, since one is made for every call.
     """
 
     waited = 0.0
     request_id = ""
     correlation_id = ""
     caller: Caller | None = None
+    use: Use | None = None
+    held = 0
     module = ""
     interface: InterfaceRole | None = None
     path: tuple[str, ...] = ()
@@ -66,7 +70,17 @@ class Call:
         self.started = started
         self.at = at
 
+    def hold(self, size: int) -> None:
+        """The body is at least so many bytes now. Raises TooManyRequests (429)."""
+        if size > self.held and self.use is not None:
+            self.use.hold(size - self.held)
+            self.held = size
+
     async def read(self, limit: int) -> bytes:
-        """The whole body. Raises TooLarge (413) over `limit` bytes and NotJson (400) when it does not arrive whole."""
+        """The whole body.
+
+        Raises TooLarge (413) over `limit` bytes, TooSlow (408), TooManyRequests (429) where it does not fit beside the
+        others in flight, and NotJson (400) when it does not arrive whole.
+        """
         del limit
         return self.body

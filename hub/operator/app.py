@@ -19,6 +19,7 @@ from connectors.errors import (
     UnusableApi,
 )
 from hub.onboarding.desk import Desk
+from hub.operator.agreements import AgreementsApi
 from hub.operator.answers import answer, failure
 from hub.operator.api import Api
 from hub.operator.readiness import Readiness
@@ -56,6 +57,7 @@ def operator_app(
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", page)
     app.router.add_routes(Api(desk, store).routes())
+    app.router.add_routes(AgreementsApi(desk.registry).routes())
     return app
 
 

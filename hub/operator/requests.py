@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from connectors.client import origin_of
 from connectors.errors import InvalidParameters
 from connectors.values import PartyId, Role
+from routing.agreements import ANY, Agreement, Effect
 from routing.directory import Validate
 
 
@@ -55,6 +56,19 @@ class Connect(_Body):
         return token
 
 
+class PutAgreement(_Body):
+    """PUT /api/agreements: a party is `COUNTRY-PARTY`, or `any`; no modules are all."""
+
+    effect: Effect
+    one: str = ANY
+    other: str = ANY
+    modules: Annotated[list[Annotated[str, Field(pattern=r"^[!-~]{1,36}$")]], Field(max_length=50)] = []
+
+    def agreement(self, now: int) -> Agreement:
+        """Raises BadRequest."""
+        return Agreement.of(self.effect, party_or_any(self.one), party_or_any(self.other), self.modules, now)
+
+
 class PatchSettings(_Body):
     """PATCH /api/platforms/{id}/settings: what is left out stays; `form` null lets the platform's own form decide."""
 
@@ -69,6 +83,14 @@ class PatchSettings(_Body):
             return None if origins is None else list(dict.fromkeys(origin_of(origin) for origin in origins))
         except InvalidParameters as wrong:
             raise ValueError(wrong.message) from None
+
+
+def party_or_any(text: str) -> PartyId | None:
+    """The party of `NL-TNM`, None for `any`. Raises BadRequest."""
+    try:
+        return None if text.strip().lower() == ANY else PartyId.parse(text)
+    except ValueError as wrong:
+        raise BadRequest(f"{wrong}; or {ANY}") from None
 
 
 BodyT = TypeVar("BodyT", bound=_Body)

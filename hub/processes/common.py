@@ -46,7 +46,7 @@ async def open_common(settings: Settings, clock: Clock, metrics: Metrics, stack:
     """Start it; `stack` ends it again. Raises CannotServe with a sentence."""
     engines = await open_engines(settings, stack, settle=settings.drain_seconds + LEAST_SETTLE)
     keys = await find_keys(settings, engines.store)
-    registry = Registry(engines.store, keys, hub=settings.party)
+    registry = Registry(engines.store, keys, hub=settings.party, default=settings.default_effect)
     try:
         await registry.start()
     except StoreError as error:

@@ -15,7 +15,7 @@ from routing.topics import EVENT_TOPICS
 from routing.worker.worker import Worker
 
 
-def make_worker(common: Common, member: str) -> Worker:
+def make_worker(common: Common, member: str = "") -> Worker:
     """Not started; its lanes and marks are seen in the metrics. `member` is its name in the group, if it has one."""
     settings, registry = common.settings, common.registry
     worker = Worker(

@@ -18,6 +18,7 @@ import orjson
 
 from connectors.authorization import Form
 from connectors.values import InterfaceRole, PartyId, Role
+from routing.agreements import Agreement, Effect
 from routing.directory import Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
 from routing.log.port import Headers
 from routing.state import Part, StateKey
@@ -97,6 +98,28 @@ def held(platform: Platform) -> Collection[tuple[PartyId, Role]]:
     if platform.removed:
         return ()
     return dict.fromkeys((party.id, party.role) for party in platform.parties if not party.removed)
+
+
+# --- agreements ------------------------------------------------------------------------------------------------------
+
+
+def encode_agreement(agreement: Agreement) -> bytes:
+    """A JSON document; a party is `[country_code, party_id]`, null for any."""
+    document = {
+        "effect": agreement.effect.value,
+        "one": [*agreement.one] if agreement.one else None,
+        "other": [*agreement.other] if agreement.other else None,
+        "modules": agreement.modules,
+        "created": agreement.created,
+    }
+    return orjson.dumps(document)
+
+
+def decode_agreement(record: bytes) -> Agreement:
+    """Raises KeyError, TypeError or ValueError for what is none."""
+    document = orjson.loads(record)
+    one, other = (None if party is None else PartyId(*party) for party in (document["one"], document["other"]))
+    return Agreement(Effect(document["effect"]), one, other, tuple(document["modules"]), document["created"])
 
 
 # --- object state ----------------------------------------------------------------------------------------------------

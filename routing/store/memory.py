@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from connectors.values import PartyId, Role
+from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
 from routing.state import ObjectState, StateKey
@@ -46,6 +47,7 @@ class MemoryData:
     revision: int = 0
     marked: int = 0
     platforms: dict[str, Platform] = field(default_factory=dict)
+    agreements: dict[str, Agreement] = field(default_factory=dict)
     states: dict[StateKey, ObjectState] = field(default_factory=dict)
     cdrs: dict[CdrKey, CdrRecord] = field(default_factory=dict)
     marks: dict[tuple[str, TopicPartition], Mark] = field(default_factory=dict)
@@ -102,11 +104,7 @@ class MemoryStore:
                 raise Taken(f"{party} as {role}", holders[(party, role)])
         saved = replace(platform, revision=current + 1)
         self.data.platforms[platform.id] = saved
-        self.data.revision += 1
-        loop = asyncio.get_running_loop()
-        for watchers in self.data.watchers.values():
-            for changed in watchers:
-                loop.call_soon(changed)
+        self._directory_changed()
         await self._after("save_platform")
         return saved
 
@@ -119,8 +117,35 @@ class MemoryStore:
         await self._after("find_credential")
         return found
 
+    async def load_agreements(self) -> Sequence[Agreement]:
+        await self._before("load_agreements")
+        loaded = tuple(self.data.agreements.values())
+        await self._after("load_agreements")
+        return loaded
+
+    async def save_agreement(self, agreement: Agreement) -> None:
+        await self._before("save_agreement")
+        self.data.agreements[agreement.id] = agreement
+        self._directory_changed()
+        await self._after("save_agreement")
+
+    async def remove_agreement(self, id: str) -> bool:
+        await self._before("remove_agreement")
+        found = self.data.agreements.pop(id, None) is not None
+        if found:
+            self._directory_changed()
+        await self._after("remove_agreement")
+        return found
+
     def watch(self, changed: Callable[[], None]) -> None:
         self.data.watchers.setdefault(self, []).append(changed)
+
+    def _directory_changed(self) -> None:
+        self.data.revision += 1
+        loop = asyncio.get_running_loop()
+        for watchers in self.data.watchers.values():
+            for changed in watchers:
+                loop.call_soon(changed)
 
     def _holders(self, besides: str) -> dict[tuple[PartyId, Role], str]:
         return {

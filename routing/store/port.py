@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.values import PartyId
+from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import Headers, Position, TopicPartition
 from routing.state import ObjectState, StateKey
@@ -151,6 +152,15 @@ class Store(Protocol):
 
     async def find_credential(self, digest: bytes) -> Platform | None:
         """The platform, not removed, among whose issued credentials one has this SHA-256; its expiry is not judged."""
+
+    async def load_agreements(self) -> Sequence[Agreement]:
+        """Every agreement. Loaded after the platforms it is never older than their revision says."""
+
+    async def save_agreement(self, agreement: Agreement) -> None:
+        """Insert it, or replace the one of its id; the directory's revision grows by one."""
+
+    async def remove_agreement(self, id: str) -> bool:
+        """The directory's revision grows by one if there was one of this id; whether there was."""
 
     def watch(self, changed: Callable[[], None]) -> None:
         """`changed` is called in the event loop after every change of the directory, by any process."""

@@ -11,6 +11,7 @@ import pytest
 
 from connectors.authorization import Form, digest
 from connectors.values import InterfaceRole, PartyId, Role
+from routing.agreements import Agreement, Effect
 from routing.directory import Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
 from routing.log.port import Position, TopicPartition
 from routing.state import ObjectState, Part, StateKey
@@ -697,3 +698,36 @@ async def test_many_callers_at_once_each_get_their_own(store: Store) -> None:
         assert await read(store, key) == state(n + 1, key=key)
 
     await asyncio.gather(*map(one, range(100)))
+
+
+# --- agreements ------------------------------------------------------------------------------------------------------
+
+
+async def test_agreements_come_back_whole_and_one_of_the_same_id_is_replaced(harness: Harness) -> None:
+    named = Agreement.of(Effect.ALLOW, CPO, EMSP, ["locations", "custom-ü"], created=5)
+    anyone = Agreement.of(Effect.DENY, None, None)
+    for agreement in (named, anyone, replace(named, effect=Effect.DENY, created=6)):
+        await harness.store.save_agreement(agreement)
+    store = await harness.reopen()
+    assert {one.id: one for one in await store.load_agreements()} == {
+        named.id: replace(named, effect=Effect.DENY, created=6),
+        anyone.id: anyone,
+    }
+
+
+async def test_a_change_of_an_agreement_is_one_of_the_directory(store: Store) -> None:
+    agreement = Agreement.of(Effect.DENY, CPO, EMSP)
+    told = asyncio.Event()
+    store.watch(told.set)
+    before, _ = await store.load_platforms()
+    await store.save_agreement(agreement)
+    await asyncio.wait_for(told.wait(), 5)
+    saved, _ = await store.load_platforms()
+    told.clear()
+    assert await store.remove_agreement(agreement.id)
+    await asyncio.wait_for(told.wait(), 5)
+    removed, _ = await store.load_platforms()
+    assert before < saved < removed
+    assert list(await store.load_agreements()) == []
+    assert not await store.remove_agreement(agreement.id)
+    assert (await store.load_platforms())[0] == removed

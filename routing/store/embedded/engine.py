@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import TopicPartition
 from routing.state import ObjectState, StateKey
-from routing.store.embedded import leases, platforms, records
+from routing.store.embedded import agreements, leases, platforms, records
 from routing.store.embedded import states as objects
 from routing.store.embedded.schema import FILE, open_reader, open_writer
 from routing.store.embedded.threads import Reader, Writer
@@ -54,6 +55,15 @@ class EmbeddedStore:
 
     async def find_credential(self, digest: bytes) -> Platform | None:
         return await self._reader.submit(lambda c: platforms.find(c, digest))
+
+    async def load_agreements(self) -> Sequence[Agreement]:
+        return await self._reader.submit(agreements.load)
+
+    async def save_agreement(self, agreement: Agreement) -> None:
+        await self._writer.submit(lambda c: agreements.save(c, agreement), landed=self._changed)
+
+    async def remove_agreement(self, id: str) -> bool:
+        return await self._writer.submit(lambda c: agreements.remove(c, id), landed=self._changed)
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)

@@ -69,6 +69,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE UNIQUE INDEX set_aside_position ON set_aside (topic, partition, epoch, offset)",
         "CREATE INDEX set_aside_at ON set_aside (at)",
     ),
+    ("CREATE TABLE agreements (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID",),
 )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import TopicPartition
 from routing.state import ObjectState, StateKey
-from routing.store.mongo import leases, platforms, records
+from routing.store.mongo import agreements, leases, platforms, records
 from routing.store.mongo import states as objects
 from routing.store.mongo.connection import Connection
 from routing.store.mongo.schema import bring_up_to_date
@@ -59,6 +60,15 @@ class MongoStore:
 
     async def find_credential(self, digest: bytes) -> Platform | None:
         return await self._run(platforms.find, digest)
+
+    async def load_agreements(self) -> Sequence[Agreement]:
+        return await self._run(agreements.load)
+
+    async def save_agreement(self, agreement: Agreement) -> None:
+        await self._run(agreements.save, agreement)
+
+    async def remove_agreement(self, id: str) -> bool:
+        return await self._run(agreements.remove, id)
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)

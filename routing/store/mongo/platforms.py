@@ -1,8 +1,8 @@
 """The directory in MongoDB: a document a platform, with what it holds and its credentials beside it.
 
 Each save is one change of one document, so no transaction is needed and none can be left half done. Who holds a party
-is decided by a unique index. The directory's revision is the sum of its platforms' revisions: each save raises one of
-them by one, and no platform is ever deleted.
+is decided by a unique index. The directory's revision is the sum of the revisions of its platforms and agreements,
+which lie in one collection: each save raises one of them by one, and none is ever deleted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ async def load(db: Database) -> tuple[int, Sequence[Platform]]:
         documents: list[Document] = await db["platforms"].find().sort("_id").to_list(None)
         total = sum(document["revision"] for document in documents)
         if total == await revision(db):
-            return total, [platform_of(document["platform"]) for document in documents]
+            return total, [platform_of(document["platform"]) for document in documents if "platform" in document]
     raise StoreAway("the directory of parties changes faster than it can be read")
 
 

@@ -160,3 +160,27 @@ async def test_settings_are_shown_without_secrets(monkeypatch: pytest.MonkeyPatc
     shown = await output("settings", "--json")
     assert (shown["HUB_PARTY"], shown["HUB_OPERATOR_KEY"]) == ("DE-ABC", "(set, not shown)")
     assert "canary" not in (await run("settings")).output
+
+
+async def test_agreements_are_made_listed_and_taken_back(operator: Operating) -> None:
+    made = await output("agreement", "deny", "nl-tnm", "DE-EMS", "--module", "tariffs", "--module", "cdrs", "--json")
+    assert made == made | {"id": "DE-EMS/NL-TNM/cdrs,tariffs", "effect": "deny", "modules": ["cdrs", "tariffs"]}
+    assert (await run("agreement", "allow", "any", "FR-ABC")).stdout == "from now on: allow FR-ABC any all\n"
+    listed = await output("agreement", "list", "--json")
+    assert ([one["id"] for one in listed["agreements"]], listed["default"]) == (
+        ["DE-EMS/NL-TNM/cdrs,tariffs", "FR-ABC/any/*"],
+        "allow",
+    )
+    assert [one["id"] for one in (await output("agreement", "list", "--filter", "fr-", "--json"))["agreements"]] == [
+        "FR-ABC/any/*"
+    ]
+    assert "else: allow" in (await run("agreement", "list")).stdout
+    assert not operator.hub.registry.directory.agreements.allows(TNM, EMS, "cdrs")
+    wrong = await run("agreement", "remove", "NL-TNM", "DE-EMS")
+    assert (wrong.exit_code, wrong.stderr) == (
+        1,
+        "there is no agreement DE-EMS/NL-TNM/*; `ocpi-hub agreement list` shows all\n",
+    )
+    await output("agreement", "remove", "DE-EMS", "NL-TNM", "--module", "cdrs", "--module", "tariffs", "--json")
+    assert operator.hub.registry.directory.agreements.allows(TNM, EMS, "cdrs")
+    assert "write COUNTRY-PARTY" in (await run("agreement", "allow", "Tulip", "any")).stderr

@@ -13,6 +13,7 @@ from connectors.authorization import Form, digest
 from connectors.client.client import Answer
 from connectors.values import InterfaceRole, PartyId, Role
 from hub.edge.authenticate import Authenticator
+from hub.edge.limits import Limits
 from hub.edge.own import Own
 from hub.edge.pipeline import Pipeline
 from hub.edge.push import Push
@@ -191,6 +192,7 @@ class Edge:
             push=Push(chosen, log, self.waiting, self.clock, store_trouble=self.registry.store_trouble),
             metrics=self.metrics,
             clock=self.clock,
+            limits=Limits(chosen),
             max_body_bytes=chosen.max_body_bytes,
         )
 

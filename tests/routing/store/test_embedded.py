@@ -126,7 +126,7 @@ async def test_a_file_of_an_older_release_is_brought_up_to_date_and_keeps_its_da
     await store.write_states([state("L1", 1)])
     await store.close()
     with sqlite3.connect(tmp_path / FILE) as connection:
-        for table in ("leases", "set_aside"):  # what came with schema 2
+        for table in ("leases", "set_aside", "agreements"):  # what came later
             connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version=1")
     connection.close()
@@ -136,6 +136,7 @@ async def test_a_file_of_an_older_release_is_brought_up_to_date_and_keeps_its_da
         assert await store.read_states([state("L1", 1).key]) == {state("L1", 1).key: state("L1", 1)}
         assert await store.acquire("probing", "one", 60) is not None
         assert list(await store.load_set_aside(limit=1)) == []
+        assert list(await store.load_agreements()) == []
     finally:
         await store.close()
 

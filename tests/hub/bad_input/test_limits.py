@@ -1,0 +1,136 @@
+"""More than a platform may have in flight is 429 with an envelope and Retry-After, and others notice nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from connectors.values import PartyId
+from tests.connectors.v2_2_1 import objects
+from tests.hub.bad_input.line import Heard, Line
+from tests.hub.bad_input.spoken import Spoken, spoken
+from tests.hub.bad_input.stage import CPO, EMSP, Stage, stage
+
+BODY = objects.body(objects.location())
+
+
+def put(who: str, owner: PartyId, to: PartyId | None = None) -> Spoken:
+    """A broadcast of this platform, or what its recipient decides."""
+    if who == "cpo":
+        target, body = f"/ocpi/2.2.1/receiver/locations/{'/'.join(owner)}/LOC1", objects.location()
+    else:
+        target, body = f"/ocpi/2.2.1/receiver/tokens/{'/'.join(owner)}/012345678", objects.token()
+    return spoken("put", "PUT", target, who, body, to)
+
+
+OF_CPO, OF_EMSP = put("cpo", CPO), put("emsp", EMSP)
+
+
+def begun(at: Stage, call: Spoken, *, but: int = 1) -> Line:
+    """A call all of whose bytes were said but the last few."""
+    line = at.connect()
+    line.say(call.written()[:-but])
+    return line
+
+
+def is_429(heard: Heard | None, says: str) -> None:
+    assert heard is not None
+    assert heard.answer == (429, 2000)
+    assert int(heard.headers["retry-after"]) >= 1
+    assert says in heard.message
+
+
+def well(heard: Heard | None) -> None:
+    assert heard is not None and heard.answer == (200, 1000), heard
+
+
+async def nothing_is_held(at: Stage) -> None:
+    """Every byte and call that was counted was given back: the same fits again."""
+    limits = at.edge.limits
+    assert limits.bytes == 0
+    assert [(use.bytes, use.calls) for use in limits.uses] == [(0, 0)] * len(limits.uses)
+
+
+@pytest.mark.parametrize("whose", ["share", "whole"])
+def test_more_bytes_in_flight_than_a_platforms_share_or_the_hubs_are_429_and_others_are_served(whose: str) -> None:
+    size = len(OF_CPO.body)
+    bounds = {"platform_inflight_bytes": 3 * size} if whose == "share" else {"max_inflight_bytes": 3 * size}
+
+    async def story(at: Stage) -> None:
+        lines = [begun(at, OF_CPO) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        is_429(await at.ask(OF_CPO.written()), "bytes" if whose == "share" else "the hub holds")
+        if whose == "share":
+            well(await at.ask(OF_EMSP.written()))
+        for line in lines:
+            line.say(OF_CPO.written()[-1:])
+            well(await line.hear())
+        well(await at.ask(OF_CPO.written()))
+        await nothing_is_held(at)
+
+    with stage(**bounds) as at:
+        at.run(story(at))
+        assert at.traces() == []
+
+
+def test_a_body_that_grows_over_the_share_while_it_comes_is_429() -> None:
+    async def story(at: Stage) -> None:
+        chunked = OF_CPO.having(b"Transfer-Encoding", b"chunked")
+        line = at.connect()
+        line.say(chunked.written()[: -len(chunked.body)])
+        for _ in range(8):
+            line.say(b"400\r\n" + b" " * 1024 + b"\r\n")
+            await asyncio.sleep(0.01)
+        is_429(await line.hear(), "bytes")
+        await nothing_is_held(at)
+
+    with stage(platform_inflight_bytes=4096) as at:
+        at.run(story(at))
+        assert at.traces() == []
+
+
+def test_a_caller_that_goes_away_gives_back_what_it_held() -> None:
+    async def story(at: Stage) -> None:
+        for _ in range(5):
+            lines = [begun(at, OF_CPO) for _ in range(3)]
+            await asyncio.sleep(0.1)
+            for line in lines:
+                line.end()
+            await asyncio.sleep(0.1)
+        await nothing_is_held(at)
+
+    with stage(platform_inflight_bytes=3 * len(OF_CPO.body)) as at:
+        at.run(story(at))
+        assert at.traces() == []
+
+
+def test_more_calls_in_flight_than_a_platform_may_have_are_429_and_others_are_served() -> None:
+    async def story(at: Stage) -> None:
+        lines = [begun(at, OF_CPO) for _ in range(4)]
+        await asyncio.sleep(0.1)
+        is_429(await at.ask(spoken("versions", "GET", "/ocpi/versions", "cpo").written()), "4 calls of your platform")
+        well(await at.ask(OF_EMSP.written()))
+        for line in lines:
+            line.say(OF_CPO.written()[-1:])
+            well(await line.hear())
+        await nothing_is_held(at)
+
+    with stage(platform_inflight_calls=4) as at:
+        at.run(story(at))
+        assert at.traces() == []
+
+
+def test_more_calls_a_second_than_a_platform_may_make_are_429_until_the_second_is_over_and_others_are_served() -> None:
+    async def story(at: Stage) -> None:
+        for _ in range(2):
+            for _ in range(5):
+                well(await at.ask(OF_CPO.written()))
+            is_429(await at.ask(OF_CPO.written()), "5 times in a second")
+            well(await at.ask(OF_EMSP.written()))
+            await asyncio.sleep(1)
+        await nothing_is_held(at)
+
+    with stage(platform_calls_per_second=5) as at:
+        at.run(story(at))
+        assert at.traces() == []
