@@ -1,4 +1,4 @@
-"""The load: HTTP/1.1 connections as asyncio protocols with httptools, in closed loop or at a fixed rate.
+"""The load: HTTP/1.1 connections as asyncio protocols with httptools, and the closed loop.
 
 Every answer is checked: HTTP 200, and an envelope whose status_code is 1000. Times are seconds by perf_counter.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -16,11 +15,10 @@ from typing import cast
 import httptools
 
 from tests.bench.calls import Source
-from tests.bench.ticker import Ticker
 
 RIGHT = b'"status_code":1000'
 
-_DRAIN_SECONDS = 30.0
+DRAIN_SECONDS = 30.0
 _TOLD = 300
 
 
@@ -59,13 +57,14 @@ class Load:
 class Connection(asyncio.Protocol):
     """One keep-alive connection with at most one request under way; `answered` is called with itself at each answer."""
 
-    __slots__ = ("_answered", "_body", "_load", "_parser", "_transport", "began", "busy")
+    __slots__ = ("_answered", "_body", "_load", "_parser", "_transport", "alive", "began", "busy")
 
     def __init__(self, load: Load, answered: Callable[[Connection], None]) -> None:
         self._load = load
         self._answered = answered
         self._parser = httptools.HttpResponseParser(self)
         self._body = b""
+        self.alive = False
         self.began = 0.0
         self.busy = False
 
@@ -81,8 +80,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self.alive = True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.alive = False
         if self.busy:
             self.busy = False
             self._load.fault(f"the connection was lost before its answer ({exc or 'closed by the server'})")
@@ -135,7 +136,7 @@ async def closed_loop(port: int, sources: Sequence[Source], seconds: float, *, m
 
         return lambda: Connection(load, answered)
 
-    connections = await _connect(port, [attach(source) for source in sources])
+    connections = await connect(port, [attach(source) for source in sources])
     began = time.perf_counter()
     for connection, source in zip(connections, sources, strict=True):
         connection.send(source(), time.perf_counter())
@@ -153,55 +154,8 @@ async def closed_loop(port: int, sources: Sequence[Source], seconds: float, *, m
     return load
 
 
-async def open_loop(
-    port: int, source: Source, *, connections: int, rate: float, samples: int, to_the_end: bool = False
-) -> Load:
-    """So many calls at a fixed rate, whatever the answers take; latency counts from the moment that a call was due.
-
-    A call that finds every connection busy waits for one, and the waiting counts. A wrong answer ends it, unless it is
-    to be taken `to_the_end`.
-    """
-    load, due, ended = Load(), deque[float](), asyncio.Event()
-    free: list[Connection] = []
-
-    def answered(connection: Connection) -> None:
-        now = time.perf_counter()
-        load.latencies.append(now - connection.began)
-        load.begun.append(connection.began)
-        load.calls += 1
-        if (load.wrong and not to_the_end) or load.calls >= samples:
-            ended.set()
-        elif due:
-            connection.send(source(), due.popleft())
-        else:
-            free.append(connection)
-
-    def tick(moments: Sequence[float]) -> None:
-        for moment in moments:
-            if free:
-                free.pop().send(source(), moment)
-            else:
-                due.append(moment)
-
-    made = await _connect(port, [lambda: Connection(load, answered)] * connections)
-    free += made
-    began = time.perf_counter()
-    ticker = Ticker(rate, samples, tick)
-    try:
-        async with asyncio.timeout(samples / rate + _DRAIN_SECONDS):
-            await ended.wait()
-    except TimeoutError:
-        load.fault(f"{samples - load.calls} of {samples} calls had no answer in time at {rate:,.0f} calls/s")
-    finally:
-        ticker.close()
-        for connection in made:
-            connection.busy = False
-            connection.close()
-    load.seconds = time.perf_counter() - began
-    return load
-
-
-async def _connect(port: int, factories: Sequence[Callable[[], Connection]]) -> list[Connection]:
+async def connect(port: int, factories: Sequence[Callable[[], Connection]]) -> list[Connection]:
+    """Connections to this port of the loopback, one for each factory."""
     loop = asyncio.get_running_loop()
     return [(await loop.create_connection(factory, "127.0.0.1", port))[1] for factory in factories]
 
@@ -209,8 +163,8 @@ async def _connect(port: int, factories: Sequence[Callable[[], Connection]]) -> 
 async def _drained(load: Load, connections: Sequence[Connection], idle: asyncio.Event) -> None:
     if any(connection.busy for connection in connections):
         try:
-            await asyncio.wait_for(idle.wait(), _DRAIN_SECONDS)
+            await asyncio.wait_for(idle.wait(), DRAIN_SECONDS)
         except TimeoutError:
-            load.fault(f"an answer did not come within {_DRAIN_SECONDS:.0f} s")
+            load.fault(f"an answer did not come within {DRAIN_SECONDS:.0f} s")
     for connection in connections:
         connection.busy = False

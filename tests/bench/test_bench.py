@@ -22,8 +22,9 @@ from routing.store.memory import MemoryData, MemoryStore
 from tests.bench import bodies
 from tests.bench.__main__ import there
 from tests.bench.calls import HUB, Caller, location_get, location_pushes
-from tests.bench.load import closed_loop, open_loop
+from tests.bench.load import closed_loop
 from tests.bench.measure import Sample
+from tests.bench.open_loop import open_loop
 from tests.bench.reference_accept import FILE, Accepting, journal_at
 from tests.bench.reference_proxy import Proxy
 from tests.bench.report import Bar, Result, table
@@ -96,6 +97,22 @@ async def test_an_open_loop_to_the_end_outlives_a_wrong_answer() -> None:
         load = await open_loop(port, location_get(CALLER), connections=4, rate=1000, samples=50, to_the_end=True)
     assert (load.calls, load.wrong) == (50, 1)
     assert len(load.begun) == len(load.latencies) == 50
+
+
+async def test_an_open_loop_makes_connections_as_it_needs_them_and_leaves_out_those_that_were_closed() -> None:
+    class Closing(Connection):
+        """One answer a connection."""
+
+        def on_message_complete(self) -> None:
+            super().on_message_complete()
+            self._transport.close()
+
+    platform = Platform("cpo", [])
+    server = await asyncio.get_running_loop().create_server(lambda: Closing(platform), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    load = await open_loop(port, location_get(CALLER), connections=2, rate=20, samples=10)
+    server.close()
+    assert (load.calls, load.wrong, platform.calls) == (10, 0, 10)
 
 
 async def test_an_open_loop_keeps_its_rate() -> None:

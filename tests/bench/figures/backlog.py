@@ -15,7 +15,8 @@ from tests.bench.calls import HUB, Caller, Pushes, in_turn, location_pushes, ses
 from tests.bench.figures.latency import told_of
 from tests.bench.fleet import Fleet
 from tests.bench.hubs import Hub
-from tests.bench.load import Load, closed_loop, open_loop
+from tests.bench.load import Load, closed_loop
+from tests.bench.open_loop import open_loop
 from tests.bench.plan import CONNECTIONS, Plan
 from tests.bench.report import Bar, Result, say
 from tests.bench.servers import Bench

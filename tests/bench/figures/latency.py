@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from tests.bench.calls import Source
 from tests.bench.hubs import Server
-from tests.bench.load import Load, open_loop
+from tests.bench.load import Load
+from tests.bench.open_loop import open_loop
 from tests.bench.plan import CONNECTIONS, Plan
 from tests.bench.report import say
 
