@@ -33,6 +33,7 @@ class Module(StrEnum):
     """The module identifiers of version details that this hub knows by name."""
 
     CREDENTIALS = "credentials"
+    HUBCLIENTINFO = "hubclientinfo"
     LOCATIONS = "locations"
     TARIFFS = "tariffs"
     TOKENS = "tokens"

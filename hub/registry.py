@@ -59,6 +59,7 @@ class Registry:
         self._loading = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._stale = True
+        self._followers: list[Callable[[], None]] = []
 
     async def start(self) -> None:
         """Load the directory and follow its changes. Raises StoreAway."""
@@ -84,6 +85,10 @@ class Registry:
     def store_trouble(self) -> str | None:
         """A sentence while the store behind the directory is known to be away, else None; asked of nobody, at once."""
         return self._store.trouble()
+
+    def follow(self, changed: Callable[[], None]) -> None:
+        """`changed` is called in the event loop each time that another directory was swapped in."""
+        self._followers.append(changed)
 
     async def lookup(self, digest: bytes) -> tuple[Platform, Issued] | None:
         """The platform of a credential, by its SHA-256; None when it is unknown, ended or expired.
@@ -215,6 +220,8 @@ class Registry:
                 kept = [known[p.id] if p.id in known and known[p.id] == p else p for p in platforms]
                 self._directory = Directory(kept, hub=self._directory.hub, revision=revision, agreements=self._rules)
                 self._misses.clear()
+                for changed in self._followers:
+                    changed()
                 self._headers = {
                     id: cached for id, cached in self._headers.items() if self._directory.platforms.get(id) is cached[0]
                 }

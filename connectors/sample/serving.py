@@ -183,6 +183,8 @@ def _endpoints(platform: SamplePlatform) -> Endpoints:
         endpoints += Cpo(platform).endpoints()
     if Role.EMSP in roles:
         endpoints += Emsp(platform).endpoints()
+    if platform.clients is not None:
+        endpoints += platform.clients.endpoints()
     return endpoints
 
 

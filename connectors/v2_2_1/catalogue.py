@@ -1,6 +1,7 @@
 """The endpoints of OCPI 2.2.1 that the hub serves (the endpoint tables of chapters 6 to 14), ids as in its reference.
 
-Versions and credentials are configuration: terminated by the hub, without an interface. Every other row is forwarded.
+Versions, credentials and hubclientinfo are configuration: terminated by the hub, without an interface. Every other row
+is forwarded.
 `Command` stands for the body of the command that the URL names, whichever it is.
 """
 
@@ -29,6 +30,7 @@ _ROWS = (
     Row("CRE-2", "credentials", None, "POST", "", model="Credentials"),
     Row("CRE-3", "credentials", None, "PUT", "", model="Credentials"),
     Row("CRE-4", "credentials", None, "DELETE", ""),
+    Row("HCI-S1", "hubclientinfo", None, "GET", "", listing=True),
     Row("LOC-S1", "locations", _S, "GET", "", listing=True),
     Row("LOC-S2", "locations", _S, "GET", "{location_id}"),
     Row("LOC-S3", "locations", _S, "GET", "{location_id}/{evse_uid}"),

@@ -3,6 +3,7 @@
     /ocpi/versions
     /ocpi/2.2.1
     /ocpi/2.2.1/credentials
+    /ocpi/2.2.1/hubclientinfo
     /ocpi/2.2.1/{sender|receiver}/{module}[/segment ...]
 
 Slashes that lead, trail or are doubled count for nothing, words of the hub's own are read without case, and every
@@ -21,7 +22,7 @@ from connectors.v2_2_1.catalogue import CATALOGUE, VERSION, VERSIONS
 from connectors.values import InterfaceRole
 
 ROOT = "ocpi"
-CREDENTIALS = "credentials"
+CONFIGURATION = ("credentials", "hubclientinfo")
 
 _INTERFACES = {role.value.lower(): role for role in InterfaceRole}
 _MODULES = {module for module, interface in CATALOGUE.endpoints() if interface is not None}
@@ -63,9 +64,10 @@ def split(raw_path: str) -> Target:
         return Target(VERSIONS, None, (VERSION,))
     interface = _INTERFACES.get(parts[1].lower())
     if interface is None:
-        if parts[1].lower() == CREDENTIALS:
-            return Target(CREDENTIALS, None, tuple(parts[2:]))
-        raise UnknownUrl(f"after /{VERSION}/ comes `sender`, `receiver` or `credentials`: GET /{ROOT}/{VERSION}")
+        if parts[1].lower() in CONFIGURATION:
+            return Target(parts[1].lower(), None, tuple(parts[2:]))
+        words = "`, `".join(CONFIGURATION)
+        raise UnknownUrl(f"after /{VERSION}/ comes one of `sender`, `receiver`, `{words}`: GET /{ROOT}/{VERSION}")
     if len(parts) == 2:
         raise UnknownUrl(f"a module is missing after /{parts[1].lower()}/: GET /{ROOT}/{VERSION} for the endpoints")
     module = parts[2].lower()

@@ -6,12 +6,15 @@ from typing import Final
 
 from connectors.authorization import Form, candidates, digest
 from connectors.errors import Unauthorized
+from connectors.v2_2_1.catalogue import VERSIONS
+from connectors.values import Module
 from hub.edge.ports import Credentials, Directories
 from hub.edge.values import Caller
 from routing.directory import Kind, Status
 
 SIZE: Final = 4096
 
+_REGISTERING: Final = frozenset((VERSIONS, Module.CREDENTIALS))
 _SEND = "send `Authorization: Token` and your credential in Base64"
 
 
@@ -60,9 +63,9 @@ class Authenticator:
         raise Unauthorized(f"the credential is not one that this hub knows, or it has ended: {_SEND}")
 
 
-def check_invitation(caller: Caller, interface: object | None) -> None:
-    """An invitation (TOKEN_A) opens the configuration modules only. Raises Unauthorized (401)."""
-    if interface is not None and caller.issued.kind is Kind.INVITATION:
+def check_invitation(caller: Caller, module: str) -> None:
+    """An invitation (TOKEN_A) opens what registering needs, and nothing else. Raises Unauthorized (401)."""
+    if caller.issued.kind is Kind.INVITATION and module not in _REGISTERING:
         raise Unauthorized(
             "this credential is an invitation (TOKEN_A): it is good for versions, version details and credentials "
             "only; POST credentials, then use the credential in the answer"

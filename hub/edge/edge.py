@@ -10,7 +10,7 @@ from hub.edge.authenticate import Authenticator
 from hub.edge.limits import Limits
 from hub.edge.own import Own
 from hub.edge.pipeline import Pipeline
-from hub.edge.ports import Credentials, Directories, Outbound, UrlRewriter
+from hub.edge.ports import Clients, Credentials, Directories, Outbound, UrlRewriter
 from hub.edge.protocol import Patience
 from hub.edge.push import Push
 from hub.edge.relay import Relay
@@ -39,6 +39,7 @@ class Edge:
         client: Outbound,
         rewriter: UrlRewriter,
         onboarding: Credentials,
+        clients: Clients,
         metrics: Metrics,
         exchanges: Exchanges,
         clock: Clock | None = None,
@@ -54,7 +55,7 @@ class Edge:
         pipeline = Pipeline(
             registry=registry,
             authenticator=Authenticator(registry, onboarding),
-            own=Own(settings.public_url, onboarding),
+            own=Own(settings.public_url, onboarding, clients),
             rewriting=rewriting,
             relay=Relay(settings, registry, client, rewriting, exchanges, clock),
             push=Push(settings, log, self._waiting, clock, store_trouble=registry.store_trouble),

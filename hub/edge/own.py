@@ -1,4 +1,4 @@
-"""What the hub answers itself: versions, version details, credentials by way of onboarding (OCPI 2.2.1, 6 and 7)."""
+"""What the hub answers itself: versions and version details, credentials, hubclientinfo (OCPI 2.2.1, 6, 7 and 14)."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from connectors.catalogue import Catalogue
 from connectors.errors import HubDefect
 from connectors.v2_2_1.catalogue import CATALOGUE, VERSIONS
 from connectors.v2_2_1.urls import Target, path
-from connectors.values import InterfaceRole
+from connectors.values import InterfaceRole, Module
 from hub.edge.errors import made
-from hub.edge.ports import Credentials
+from hub.edge.ports import Clients, Credentials
 from hub.edge.values import Call, Caller, Response
 
 
 class Own:
     """The configuration modules. `public_url` is the base of every URL that the hub gives out."""
 
-    def __init__(self, public_url: str, onboarding: Credentials) -> None:
+    def __init__(self, public_url: str, onboarding: Credentials, clients: Clients) -> None:
         self._onboarding = onboarding
+        self._clients = clients
         self._versions = orjson.Fragment(orjson.dumps(versions(public_url, CATALOGUE)))
         self._details = orjson.Fragment(orjson.dumps(details(public_url, CATALOGUE)))
 
     async def answer(self, call: Call, caller: Caller) -> Response:
-        """Raises what onboarding raises."""
+        """Raises what onboarding and the list of clients raise."""
         if call.module == VERSIONS:
             return made(1000, data=self._details if call.params else self._versions)
+        if call.module == Module.HUBCLIENTINFO:
+            return await self._clients.answer(call, caller)
         http_status, data = await self._onboarding.handle_credentials(
             call.method, (caller.platform, caller.issued), call.body, caller.form, presented=_presented(call, caller)
         )

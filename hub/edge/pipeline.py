@@ -77,7 +77,7 @@ class Pipeline:
         caller = call.caller = await self._authenticator.authenticate(call.headers.get("Authorization"))
         call.use = self._limits.enter(caller.platform.id, call.started)
         reading.read_address(call)
-        check_invitation(caller, call.interface)
+        check_invitation(caller, call.module)
         row = reading.read_row(call, CATALOGUE)
         if row.interface is None:
             return await self._configuration(call, row, caller)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from connectors.authorization import Form
 from connectors.client.client import Answer
+from hub.edge.values import Call, Caller, Response
 from hub.sealed import Kind, Rewrite
 from routing.directory import Directory, Issued, Platform
 
@@ -34,6 +35,12 @@ class Credentials(Protocol):
     ) -> tuple[int, dict[str, Any] | None]: ...
 
     def first_use(self, platform: Platform, issued: Issued) -> None: ...
+
+
+class Clients(Protocol):
+    """The list of hubclientinfo (hub/clientinfo)."""
+
+    async def answer(self, call: Call, caller: Caller) -> Response: ...
 
 
 class Outbound(Protocol):

@@ -7,19 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.values import PartyId, Role
-from routing.directory import Party, Platform, Status
+from routing.clientinfo import status_of
+from routing.directory import Party, Platform
 from routing.store.port import Mark
 
 Json = dict[str, Any]
-
-
-def status_of(platform: Platform, party: Party) -> Status:
-    """The ConnectionStatus that others are shown of this party (OCPI 2.2.1, 15.4.1)."""
-    if platform.removed or party.removed:
-        return Status.SUSPENDED
-    if party.suspended:
-        return Status.OFFLINE
-    return platform.status if platform.registered else Status.PLANNED
 
 
 def hosted(platform: Platform) -> Iterator[tuple[Party, bool]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 
+from hub.clientinfo.listing import Listing
 from hub.edge.edge import Edge
 from hub.onboarding.credentials import Onboarding
 from hub.processes.common import Common
@@ -15,7 +16,8 @@ def make_edge(common: Common, stack: AsyncExitStack) -> Edge:
     onboarding = Onboarding(common.desk)
     stack.push_async_callback(onboarding.close)
     exchanges = Exchanges(common.log, source=common.name, dropped=common.metrics.exchange_dropped)
+    listing = Listing(common.settings.public_url, common.store, lambda: common.registry.directory, common.clock.utc)
     return Edge(
         common.settings, registry=common.registry, log=common.log, client=common.client, rewriter=common.rewriter,
-        onboarding=onboarding, metrics=common.metrics, exchanges=exchanges, clock=common.clock,
+        onboarding=onboarding, clients=listing, metrics=common.metrics, exchanges=exchanges, clock=common.clock,
     )  # fmt: skip

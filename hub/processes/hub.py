@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
+from hub.clientinfo.announcer import Announcer
 from hub.counts_file import FileCounts
 from hub.edge.edge import Edge
 from hub.gauges import PROCESSES
@@ -80,6 +81,8 @@ class Hub:
         self._troubles += [common.log.trouble, common.store.trouble, common.registry.trouble]
         self.metrics.watch(directory=lambda: common.registry.directory)
         self._often("tidy", tidy_often(common))
+        announcer = Announcer(common.store, common.registry, common.client, common.clock, name=common.name)
+        self._often("clientinfo", announcer.run())
         self._often("event-loop-lag", self.metrics.measure_lag())
         if self.parts.edge:
             await self._open_edge(common)

@@ -12,6 +12,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from connectors.authorization import Form, digest
 from connectors.client.client import Answer
 from connectors.values import InterfaceRole, PartyId, Role
+from hub.clientinfo.listing import Listing
 from hub.edge.authenticate import Authenticator
 from hub.edge.limits import Limits
 from hub.edge.own import Own
@@ -183,10 +184,11 @@ class Edge:
         rewriter = Rewriter(Keys({"k": bytes(32)}), MemoryStore(MemoryData()), PUBLIC)
         rewriting = Rewriting(rewriter, self.clock)
         onboarding = Onboarding()
+        clients = Listing(PUBLIC, MemoryStore(), lambda: self.registry.directory, self.clock.utc)
         self.pipeline = Pipeline(
             registry=self.registry,
             authenticator=Authenticator(self.registry, onboarding),
-            own=Own(PUBLIC, onboarding),
+            own=Own(PUBLIC, onboarding, clients),
             rewriting=rewriting,
             relay=Relay(chosen, self.registry, self.client, rewriting, self.exchanges, self.clock),  # type: ignore[arg-type]
             push=Push(chosen, log, self.waiting, self.clock, store_trouble=self.registry.store_trouble),

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.authorization import Form, digest
 from connectors.errors import EngineAway, Unauthorized
-from connectors.values import InterfaceRole, PartyId
+from connectors.values import PartyId
 from hub.edge.authenticate import Authenticator, check_invitation
 from hub.edge.values import Caller
 from routing.directory import Directory, Issued, Kind, Platform, Status
@@ -142,9 +142,11 @@ async def test_a_store_that_is_away_is_503_and_not_401() -> None:
         await authenticator.authenticate(RAW)
 
 
-def test_an_invitation_opens_the_configuration_modules_only() -> None:
+def test_an_invitation_opens_versions_and_credentials_only() -> None:
     caller = Caller(PLATFORM, replace(ISSUED, kind=Kind.INVITATION), Form.RAW)
-    check_invitation(caller, None)
-    check_invitation(Caller(PLATFORM, ISSUED, Form.RAW), InterfaceRole.SENDER)
-    with pytest.raises(Unauthorized, match="TOKEN_A"):
-        check_invitation(caller, InterfaceRole.SENDER)
+    for module in ("versions", "credentials"):
+        check_invitation(caller, module)
+    check_invitation(Caller(PLATFORM, ISSUED, Form.RAW), "locations")
+    for module in ("locations", "hubclientinfo"):
+        with pytest.raises(Unauthorized, match="TOKEN_A"):
+            check_invitation(caller, module)
