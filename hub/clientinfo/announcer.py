@@ -62,7 +62,12 @@ class Announcer:
 
     async def run(self) -> None:
         """Runs until it is cancelled."""
-        await while_held(self._store, LEASE, self._name, self._announce, clock=self._clock)
+        while True:
+            try:
+                await while_held(self._store, LEASE, self._name, self._announce, clock=self._clock)
+            except Exception:
+                log.exception("clientinfo_broke")
+                await asyncio.sleep(_BACKOFF[-1])
 
     async def _announce(self, lease: Lease) -> None:
         viewers: dict[str, Viewer] = {}
