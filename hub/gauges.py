@@ -36,6 +36,21 @@ Read = Callable[[], Iterable[tuple[Labels, float]]]
 PLATFORMS: Final = Gauge("ocpi_hub_platforms", "Platforms by connection status", ("status",), Together.SAME)
 LANES: Final = Gauge("ocpi_hub_lane_depth", "Objects in a lane", ("platform", "state"), Together.SUM)
 MARKS: Final = Gauge("ocpi_hub_marks", "Partitions marked for resync", ("platform",), Together.SUM)
+BEHIND: Final = Gauge(
+    "ocpi_hub_behind_seconds",
+    "How long the record that a worker read last had been on the log; of several processes the worst",
+    (),
+    Together.WORST,
+)
+UNSETTLED: Final = Gauge(
+    "ocpi_hub_unsettled_seconds",
+    "How long the oldest event that is read and not settled has been so; of several processes the worst",
+    (),
+    Together.WORST,
+)
+AWAY: Final = Gauge(
+    "ocpi_hub_engine_away", "1 while a process cannot use its log or its store, else 0", ("engine",), Together.WORST
+)
 LAG: Final = Gauge(
     "ocpi_hub_event_loop_lag_seconds",
     "How late the event loop woke a timer, at the last look; of several processes the worst",

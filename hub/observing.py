@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from hub import gauges
 from hub.metrics import LaneDepth, Metrics
 from routing.clock import Clock
 from routing.policy import Outcome
@@ -37,7 +38,7 @@ class Observing:
 
 
 def watch(metrics: Metrics, worker: Worker) -> None:
-    """Let the scrape see the lanes and the marks of this worker."""
+    """Let the scrape see the lanes and the marks of this worker, and how far it is behind."""
     metrics.watch(
         lanes=lambda: [
             LaneDepth(lane.platform, lane.waiting, sum(lane.begun_now.values()))
@@ -45,3 +46,5 @@ def watch(metrics: Metrics, worker: Worker) -> None:
         ],
         marks=worker.marks.by_platform,
     )
+    metrics.gauge(gauges.BEHIND, lambda: [((), worker.behind)])
+    metrics.gauge(gauges.UNSETTLED, lambda: [((), worker.unsettled())])

@@ -1,4 +1,4 @@
-"""Every setting of the hub in one class; `python -m hub.settings --write README.md` makes the README's table of it.
+"""Every setting of the hub in one class, of which `python -m hub.settings` makes the README's table and .env.example.
 
 A setting is an environment variable, HUB_ and the field's name in upper case. Times in `..._seconds` are seconds,
 sizes in `..._bytes` bytes.
@@ -10,6 +10,7 @@ import os
 import sys
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from textwrap import wrap
 from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -311,8 +312,27 @@ def refreshed(readme: str) -> str:
     return f"{before}{START}\n{settings_table()}\n{END}{after}"
 
 
+def example() -> str:
+    """A file of settings for programs that read them from one: each with what it means, and commented out."""
+    lines = [
+        "# Every setting of the hub: take the # away from a line, and put your value where the default stands.",
+        "# Made by: python -m hub.settings --env deploy/.env.example",
+    ]
+    for name, default, meaning in described():
+        lines += ["", *(f"# {line}" for line in wrap(meaning.replace("`", ""), 110)), f"#{name}={default}"]
+    return "\n".join(lines) + "\n"
+
+
+def _main(arguments: list[str]) -> None:
+    match arguments:
+        case ["--write", name]:
+            text = refreshed(Path(name).read_text(encoding="utf-8"))
+        case ["--env", name]:
+            text = example()
+        case _:
+            raise SystemExit("python -m hub.settings --write README.md, or --env deploy/.env.example")
+    Path(name).write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] != ["--write"] or len(sys.argv) != 3:
-        raise SystemExit("python -m hub.settings --write README.md")
-    path = Path(sys.argv[2])
-    path.write_text(refreshed(path.read_text(encoding="utf-8")), encoding="utf-8")
+    _main(sys.argv[1:])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.client.client import Client
+from hub import gauges
 from hub import keys as hub_keys
 from hub.keys import Keys
 from hub.metrics import Metrics
@@ -45,6 +46,13 @@ class Common:
 async def open_common(settings: Settings, clock: Clock, metrics: Metrics, stack: AsyncExitStack) -> Common:
     """Start it; `stack` ends it again. Raises CannotServe with a sentence."""
     engines = await open_engines(settings, stack, settle=settings.drain_seconds + LEAST_SETTLE)
+    metrics.gauge(
+        gauges.AWAY,
+        lambda: [
+            (("log",), float(engines.log.trouble() is not None)),
+            (("store",), float(engines.store.trouble() is not None)),
+        ],
+    )
     keys = await find_keys(settings, engines.store)
     registry = Registry(engines.store, keys, hub=settings.party, default=settings.default_effect)
     try:

@@ -63,6 +63,8 @@ class Worker:
         self._stopping = False
         self.failure: str | None = None
         """Why the worker does not work any more, though nobody stopped it: a defect (readiness says so)."""
+        self.behind = 0.0
+        """How many seconds the last record had been on the log when it was read; 0 where there was none to read."""
         self._letting_in = asyncio.Lock()
         self._consumer = log.consumer(GROUP, topics, member=member)
         self.states = States(store, trouble=observer.trouble)
@@ -120,6 +122,11 @@ class Worker:
             return self.failure
         return "the worker is no member of its group: the log has not heard of it lately"
 
+    def unsettled(self) -> float:
+        """How many seconds the oldest event that is under way has been so."""
+        oldest = [entry.since for owned in self._owned.values() if (entry := owned.tracker.oldest()) is not None]
+        return max(self._clock.monotonic() - min(oldest), 0.0) if oldest else 0.0
+
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.failure = f"the worker stopped: {type(error).__name__}: {error}"
@@ -144,6 +151,7 @@ class Worker:
                 self._observer.trouble(f"the log cannot be read: {error}; trying again")
                 await asyncio.sleep(_AGAIN_AFTER)
                 continue
+            self.behind = max((self._clock.utc() - records[-1].append_time) / 1000, 0.0) if records else 0.0
             if not records and not self._consumer.holds():
                 await asyncio.sleep(_AGAIN_AFTER)  # cut off, or ended by others: it may give nothing at once
             async with self._letting_in:
