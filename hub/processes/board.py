@@ -79,7 +79,7 @@ class Board:
 
 
 def judge(states: Sequence[State], of: int, now: float, *, begun: bool) -> Readiness:
-    """Whether processes 0 to `of` - 1 are ready as one; `begun`: every one of them has been ready once."""
+    """Whether processes 0 to `of` - 1 are ready as one. `begun`: their supervisor saw every one of them ready once."""
     reasons: list[str] = []
     serving = troubled = 0
     for number in range(of):
@@ -97,8 +97,9 @@ def judge(states: Sequence[State], of: int, now: float, *, begun: bool) -> Readi
         serving += not sentences
         troubled += bool(sentences)
         reasons += sentences
-    ready = serving == of if not begun else serving > 0 and not troubled
-    return Readiness(ready, tuple(dict.fromkeys(reasons)))
+    if not begun and not reasons:
+        reasons.append("not every process has said yet that it is ready")
+    return Readiness(begun and serving > 0 and not troubled, tuple(dict.fromkeys(reasons)))
 
 
 def _why(mine: Sequence[State]) -> str:

@@ -25,6 +25,12 @@ from routing.log.port import Log
 from routing.store.port import Store, StoreError
 
 LEAST_SETTLE: Final = 2.0
+"""Seconds that a worker has at least to give up its partitions when its process ends."""
+
+KAFKA_SETTLE: Final = 2.5
+"""The same where others wait for them: what it began is then ended or cut off, so nothing stands still for long."""
+
+_AFTER_SETTLE: Final = 2.0  # what is cut off is answered for, written and committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,12 @@ class Common:
     metrics: Metrics
 
 
-async def open_common(settings: Settings, clock: Clock, metrics: Metrics, stack: AsyncExitStack) -> Common:
-    """Start it; `stack` ends it again. Raises CannotServe with a sentence."""
-    engines = await open_engines(settings, stack, settle=settings.drain_seconds + LEAST_SETTLE)
+async def open_common(
+    settings: Settings, clock: Clock, metrics: Metrics, stack: AsyncExitStack, *, named: bool = False
+) -> Common:
+    """Start it; `stack` ends it again. `named`: its worker's name comes back. Raises CannotServe with a sentence."""
+    settle = settle_most(settings) + _AFTER_SETTLE
+    engines = await open_engines(settings, stack, settle=settle, named=named)
     metrics.gauge(
         gauges.AWAY,
         lambda: [
@@ -78,6 +87,11 @@ async def open_common(settings: Settings, clock: Clock, metrics: Metrics, stack:
         rewriter=Rewriter(keys, engines.store, settings.public_url),
         metrics=metrics,
     )
+
+
+def settle_most(settings: Settings) -> float:
+    """Seconds that a worker has at most to end what it began with partitions that it gives up."""
+    return settings.drain_seconds if settings.log.embedded else KAFKA_SETTLE
 
 
 async def find_keys(settings: Settings, store: Store) -> Keys:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import structlog
 
@@ -37,6 +37,13 @@ class Engine(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class Staying(Protocol):
+    """A log whose consumers are waited for when they stop, unless they leave."""
+
+    def leaves(self) -> None: ...
+
+
 AnEngine = TypeVar("AnEngine", bound=Engine)
 
 
@@ -48,15 +55,18 @@ class Engines:
     store: Store
 
 
-async def open_engines(settings: Settings, stack: AsyncExitStack, *, settle: float) -> Engines:
+async def open_engines(settings: Settings, stack: AsyncExitStack, *, settle: float, named: bool = False) -> Engines:
     """Start both; `stack` closes them. `settle` are the seconds in which a worker gives partitions up.
 
-    Raises CannotServe with a sentence when one cannot be used, or was not there within `HUB_START_SECONDS`.
+    `named`: this process has a name of its own in the group, which comes back when it is started again. Raises
+    CannotServe with a sentence when one cannot be used, or was not there within `HUB_START_SECONDS`.
     """
     if settings.log.embedded or settings.store.embedded:
         make_folder(settings.data_folder)
     within = settings.start_seconds
-    opening_log = wait_for(lambda: make_log(settings, settle), stack, name=f"the log {settings.log}", within=within)
+    opening_log = wait_for(
+        lambda: make_log(settings, settle, named=named), stack, name=f"the log {settings.log}", within=within
+    )
     opening_store = wait_for(lambda: make_store(settings), stack, name=f"the store {settings.store}", within=within)
     if settings.log.embedded:  # its lock is what tells a second process that the folder is in use
         return Engines(await opening_log, await opening_store)
@@ -64,13 +74,15 @@ async def open_engines(settings: Settings, stack: AsyncExitStack, *, settle: flo
     return Engines(*opened)
 
 
-def make_log(settings: Settings, settle: float) -> Log:
+def make_log(settings: Settings, settle: float, *, named: bool) -> Log:
     """The log, not started. Raises ValueError for an address that is none."""
     if settings.log.embedded:
         from routing.log.embedded import EmbeddedLog  # noqa: PLC0415 - loaded by who uses it
 
         return EmbeddedLog(settings.data_folder, PUBLIC, settle=settle, tail_bytes=_TAIL_BYTES)
-    raise ValueError("the kafka engine is not built yet; leave HUB_LOG out for the embedded engine")
+    from hub.processes.kafka import HubLog  # noqa: PLC0415 - the same
+
+    return HubLog(settings, settle=settle, named=named)
 
 
 def make_store(settings: Settings) -> Store:

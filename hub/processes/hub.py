@@ -16,8 +16,9 @@ from hub.metrics import Metrics
 from hub.operator.readiness import Readiness, Trouble, readiness, sentences
 from hub.processes import orders as words
 from hub.processes.board import Board, Phase
-from hub.processes.common import LEAST_SETTLE, Common, open_common
+from hub.processes.common import LEAST_SETTLE, Common, open_common, settle_most
 from hub.processes.edge import make_edge
+from hub.processes.engines import Staying
 from hub.processes.listening import listening
 from hub.processes.operator import open_operator
 from hub.processes.orders import Orders
@@ -30,6 +31,8 @@ from routing.clock import SystemClock
 from routing.log.port import LogError
 from routing.store.port import StoreError
 from routing.worker.worker import Worker
+
+_LOOK_SECONDS = 0.05
 
 TELL_SECONDS = 1.0
 """How often a process says to those beside it how it is."""
@@ -77,7 +80,9 @@ class Hub:
     async def _start(self) -> None:
         if self._board is not None:
             self._often("tell", self._tell_often())
-        common = await open_common(self.settings, self._clock, self.metrics, self._stack)
+        named = self._place is not None or bool(self.settings.member)
+        common = await open_common(self.settings, self._clock, self.metrics, self._stack, named=named)
+        self._log = common.log
         self._troubles += [common.log.trouble, common.store.trouble, common.registry.trouble]
         self.metrics.watch(directory=lambda: common.registry.directory)
         self._often("tidy", tidy_often(common))
@@ -108,6 +113,11 @@ class Hub:
         self._running.push_async_callback(edge.close)
         self._troubles.append(edge.ready)
 
+    async def taking_part(self) -> None:
+        """Returns once nothing keeps this process from its work: its worker is a member of the group, too."""
+        while sentences(self._troubles):  # noqa: ASYNC110 - nobody says when a trouble ends
+            await asyncio.sleep(_LOOK_SECONDS)
+
     async def drain(self) -> None:
         """Not ready, accept nothing more, finish what is in flight; the worker still serves meanwhile."""
         self.phase = Phase.ENDING
@@ -120,8 +130,10 @@ class Hub:
     async def stop(self) -> None:
         """After `drain`: commit clean, and end; within what `HUB_DRAIN_SECONDS` leaves."""
         if self.worker is not None:
+            if not self._orders.stay and isinstance(self._log, Staying):
+                self._log.leaves()
             left = self._drain_until - self._clock.monotonic()
-            await self.worker.stop(settle=max(left, LEAST_SETTLE))
+            await self.worker.stop(settle=min(max(left, LEAST_SETTLE), settle_most(self.settings)))
         if self.edge is not None:
             await self.edge.close()
         await self._stack.aclose()

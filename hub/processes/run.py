@@ -62,7 +62,7 @@ async def serve(settings: Settings, parts: Parts, place: Place | None = None) ->
     if not await _started(hub, orders.end):
         log.info("stopped", before="it was started")
         return
-    orders.tell(words.READY)
+    ready = asyncio.create_task(_tell_ready(hub, orders), name="ready")
     # what lives for the whole run is not looked at again by every collection
     gc.collect()
     gc.freeze()
@@ -72,6 +72,7 @@ async def serve(settings: Settings, parts: Parts, place: Place | None = None) ->
         log.info("serving", parts=parts.command, **urls, operator=settings.operator_base, party=str(settings.party))
     while not orders.end.is_set() and hub.failure is None:
         await _until(orders.end, _LOOK_SECONDS)
+    ready.cancel()
     log.info("draining", seconds=settings.drain_seconds)
     await hub.drain()
     orders.tell(words.DRAINED)
@@ -80,6 +81,11 @@ async def serve(settings: Settings, parts: Parts, place: Place | None = None) ->
     if hub.failure is not None:
         raise CannotServe(f"{hub.failure}. Nothing accepted is lost: start it again")
     log.info("stopped")
+
+
+async def _tell_ready(hub: Hub, orders: Orders) -> None:
+    await hub.taking_part()
+    orders.tell(words.READY)
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:

@@ -45,6 +45,8 @@ class Slot:
         self.following: Child | None = None
         self.edge: tuple[socket.socket, ...] = ()
         self.operator: tuple[socket.socket, ...] = ()
+        self.begun = False
+        """Whether it was ready once."""
         self.deaths = 0
         """How often in a row it ended before it was ready."""
 
@@ -148,9 +150,9 @@ class Supervisor:
             child.tell(orders.STAY)  # it was told to end by a signal of its own, and will be replaced
         if word == orders.READY:
             slot = self._slots[child.seat.number]
-            slot.deaths = 0
+            slot.deaths, slot.begun = 0, True
             log.info("process_ready", process=child.seat.number, pid=child.pid)
-            if not self._begun and all(one.current is not None and one.current.ready.is_set() for one in self._slots):
+            if not self._begun and all(one.begun for one in self._slots):
                 self._begun = True
                 all_ready(self._folder.path)
                 log.info("serving", parts=self._parts.command, processes=len(self._slots))

@@ -6,7 +6,7 @@ from random import Random
 
 from hub.locate import Locations
 from hub.observing import Observing, watch
-from hub.processes.common import Common
+from hub.processes.common import Common, settle_most
 from hub.settings import Settings
 from routing.policy import DeliverySettings
 from routing.resolving import DirectoryResolver
@@ -39,4 +39,5 @@ def delivery(settings: Settings) -> DeliverySettings:
         waiting_most=settings.lane_max_waiting,
         unsettled_most=settings.unsettled_seconds,
         undelivered_bytes=settings.undelivered_bytes,
+        settle=settle_most(settings),
     )

@@ -63,7 +63,8 @@ class KafkaConsumer:
         self._theirs = {topic: address.topic(topic) for topic in topics}
         self._ours = {theirs: topic for topic, theirs in self._theirs.items()}
         self._settle = settle
-        self._stay = static and stay
+        self.stay = static and stay
+        """Whether its partitions wait for it when it stops; may be changed until then."""
         self._wire = Wire(address, list(self._ours), client_id=member)
         self._wake = Wake()
         self._fetcher = Fetcher(self._wire, self._wake.ring, wait_ms=_WAIT_MS)
@@ -106,7 +107,7 @@ class KafkaConsumer:
             try:
                 await self._revoke([*self._lost, *self._told(self._held)])
                 if self._listener is not None:
-                    await self._membership.leave(stay=self._stay)
+                    await self._membership.leave(stay=self.stay)
             finally:
                 self.abandon()
                 await self.close()

@@ -199,6 +199,11 @@ class KafkaLog:
         self._consumers.append(consumer)
         return consumer
 
+    def leaves(self) -> None:
+        """The names of the consumers will not come back: their partitions wait for nobody when they stop."""
+        for consumer in self._consumers:
+            consumer.stay = False
+
     # --- replies -----------------------------------------------------------------------------------------------------
 
     async def open_replies(self, edge: str, on_reply: Callable[[Headers, bytes], None]) -> ReplyTo:

@@ -38,7 +38,8 @@ def _folder(settings: Settings) -> Path:
     return folder
 
 
-def _log(settings: Settings, settle: float) -> Log:
+def _log(settings: Settings, settle: float, *, named: bool) -> Log:
+    del named
     return EmbeddedLog(_folder(settings), PUBLIC, settle=settle)
 
 

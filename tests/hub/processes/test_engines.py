@@ -77,7 +77,7 @@ async def test_both_are_opened_at_once_and_the_failure_of_one_ends_the_wait_for_
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     waiting, wrong = FakeEngine([LogAway("away")] * 9999), FakeEngine([Unusable("of a newer release")])
-    monkeypatch.setattr(engines, "make_log", lambda *_: waiting)
+    monkeypatch.setattr(engines, "make_log", lambda *_, named: waiting)
     monkeypatch.setattr(engines, "make_store", lambda *_: wrong)
     settings = Settings(log="kafka://h:1", store="mongodb://h", data=tmp_path)  # type: ignore[arg-type]
     async with AsyncExitStack() as stack:
