@@ -13,12 +13,11 @@ from threading import Thread
 from typing import IO
 from uuid import uuid4
 
-from aiokafka import AIOKafkaProducer
-
 from routing.event import TYPE as PUSH
 from routing.exchanges import TYPE as EXCHANGES
 from routing.log.kafka.address import KafkaAddress
 from routing.log.kafka.difference import Tools
+from routing.log.kafka.log import KafkaLog
 from routing.log.kafka.topics import administering, create
 from routing.topics import PUBLIC, REPLIES, needs
 from routing.worker.outcomes import TYPE as OUTCOME
@@ -35,10 +34,13 @@ async def published(kafka: str, records: list[Kept]) -> str:
     wanted = needs(body_limit=2**20, answer_limit=2**20, single_node=True)
     async with administering(address) as admin:
         await create(admin, wanted, Tools.of(address), now=1, partitions=1, prefix=address.prefix)
-    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+    log = KafkaLog(address, PUBLIC)
+    await log.start()
+    try:
         for record in records:
-            topic, key, value = address.topic(record.topic), record.key.encode(), record.value.encode()
-            await producer.send_and_wait(topic, value, key=key, headers=list(record.raw))
+            await log.publish(record.topic, record.key.encode(), record.raw, record.value.encode(), within=30)
+    finally:
+        await log.close()
     return address.prefix
 
 

@@ -61,9 +61,9 @@ class Tools:
             f" --alter --add-config {name}={value}"
         )
 
-    def partitions(self, topic: str, count: int) -> str:
-        """The command that gives a topic more partitions."""
-        return f"kafka-topics.sh {self._to} --alter --topic {topic} --partitions {count}"
+    def delete(self, topic: str) -> str:
+        """The command that deletes a topic."""
+        return f"kafka-topics.sh {self._to} --delete --topic {topic}"
 
     @property
     def _to(self) -> str:

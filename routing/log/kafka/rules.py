@@ -5,6 +5,7 @@ What breaks a promise is fatal: a hub does not start on it. The rest is a warnin
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -155,26 +156,33 @@ def differences(need: Need, found: Found, tools: Tools) -> list[Difference]:
             Difference(
                 need.name, f"its epoch ({EPOCH})", "the time of its creation", f"Kafka's default {FOREIGN_EPOCH}",
                 False,
-                "if it is ever deleted and made anew, the new positions must be above the old ones",
-                "while no hub runs", tools.config(need.name, EPOCH, "$(date +%s%3N)"),
+                "a topic that is deleted and made anew must have a higher one than before",
+                "each time that it was made, before a hub uses it", tools.config(need.name, EPOCH, "$(date +%s%3N)"),
             )
         )  # fmt: skip
     return different
 
 
-def uneven(needs: Iterable[Need], found: Mapping[str, Found], tools: Tools) -> list[Difference]:
-    """The topics that have fewer partitions than the event topic that has most: an object has one partition number."""
-    there = [need for need in needs if need.name in found]
-    most = max((found[need.name].partitions for need in there if need.events), default=0)
+def usual(needs: Iterable[Need], found: Mapping[str, Found]) -> int | None:
+    """How many partitions most event topics have, of two equally usual numbers the larger; None: there are none."""
+    counts = Counter(found[need.name].partitions for need in needs if need.events and need.name in found)
+    return max(counts, key=lambda count: (counts[count], count), default=None)
+
+
+def uneven(needs: Sequence[Need], found: Mapping[str, Found], tools: Tools) -> list[Difference]:
+    """The event topics that have not as many partitions as most.
+
+    None is given more: the keys that move to a new partition would have older records in the partition they had.
+    """
+    wanted = usual(needs, found)
     return [
         Difference(
-            need.name, "the number of partitions", str(most), str(count), True,
-            "event topics have the same number, and no other topic has fewer",
-            "drain and stop every hub, then",
-            f"{tools.partitions(need.name, most)} && {tools.config(need.name, EPOCH, '$(date +%s%3N)')}",
+            need.name, "the number of partitions", str(wanted), str(count), True, "all event topics have the same",
+            "drain and stop the hub as for more partitions (deploy/README.md), then",
+            f"{tools.delete(need.name)} && {CREATE}",
         )
-        for need in there
-        if (count := found[need.name].partitions) < most
+        for need in needs
+        if need.events and need.name in found and (count := found[need.name].partitions) != wanted
     ]  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from aiokafka.errors import (
 from routing.log.kafka.address import KafkaAddress
 from routing.log.kafka.difference import Difference, Tools
 from routing.log.kafka.options import client_options, why_away, words
-from routing.log.kafka.rules import Found, Judged, config, differences, judge, uneven
+from routing.log.kafka.rules import Found, Judged, config, differences, judge, uneven, usual
 from routing.log.port import LogAway, LogUnusable
 from routing.topics import PARTITIONS, Need
 
@@ -119,19 +119,19 @@ async def create(
     """Make the topics that are missing, say of the others whether they are right. `now` (UTC ms) is their epoch.
 
     Without `partitions` they get as many as the event topics that are there, else PARTITIONS; where those have another
-    number than was asked for, nothing is made that would not fit them.
+    number than was asked for, no event topic is made.
     """
     needs = _named(needs, prefix)
     before = await survey(admin, [need.name for need in needs])
-    counts = {before[need.name].partitions for need in needs if need.events and need.name in before}
-    count = partitions or max(counts, default=PARTITIONS)
+    there = usual(needs, before)
+    count = partitions or there or PARTITIONS
     needs = [replace(need, partitions=count) for need in needs]
     missing = [need for need in needs if need.name not in before]
-    if counts - {count}:
-        there = f"the event topics that are there have {', '.join(map(str, sorted(counts)))} partitions, not {count}"
-        refused = {need.name: there for need in missing}
-    else:
-        refused = await _make(admin, missing, now)
+    refused = {}
+    if there not in {None, count}:
+        reason = f"the event topics that are there have {there} partitions, not {count}"
+        refused = {need.name: reason for need in missing if need.events}
+    refused |= await _make(admin, [need for need in missing if need.name not in refused], now)
     made = {need.name for need in missing} - refused.keys()
     after = await _visible(admin, needs, made)
     unlike = uneven(needs, after, tools)
@@ -150,7 +150,7 @@ def _report(
         reason = refused.get(need.name, "it was made, but cannot be seen yet: try again")
         return Report(need.name, State.REFUSED, need.partitions, need.replication, (), reason)
     different = differences(need, found, tools) + [one for one in unlike if one.topic == need.name]
-    if found.partitions > need.partitions or (found.partitions < need.partitions and not different):
+    if found.partitions != need.partitions and not any(one.topic == need.name for one in unlike):
         different.append(
             Difference(
                 need.name, "the number of partitions", str(need.partitions), str(found.partitions), False,

@@ -8,7 +8,7 @@ import pytest
 
 from routing.log.kafka.address import KafkaAddress
 from routing.log.kafka.difference import Difference, Tools
-from routing.log.kafka.rules import EPOCH, FOREIGN_EPOCH, Found, config, differences, judge
+from routing.log.kafka.rules import EPOCH, FOREIGN_EPOCH, Found, Judged, config, differences, judge
 from routing.topics import ALL, Need, needs
 
 TOOLS = Tools("one:9092")
@@ -113,15 +113,17 @@ def test_missing_topics_are_one_sentence_with_the_command() -> None:
     assert judged.warnings == []
 
 
-def test_partition_counts_that_differ_are_fatal() -> None:
-    there = {name: found(need) for name, need in NEEDS.items()}
-    there["ocpi.cdrs"] = found(EVENTS, partitions=12)
-    judged = judge(list(NEEDS.values()), there, TOOLS)
-    (sentence,) = judged.fatal
-    assert sentence.startswith("ocpi.cdrs: the number of partitions is 12 and must be 24")
-    assert "--alter --topic ocpi.cdrs --partitions 24 && kafka-configs.sh" in sentence
-    there = {name: found(need, partitions=6) for name, need in NEEDS.items()}
-    assert judge(list(NEEDS.values()), there, TOOLS).fatal == []
+@pytest.mark.parametrize("count", [12, 48])
+def test_an_event_topic_with_another_number_of_partitions_is_fatal(count: int) -> None:
+    there = {name: found(need) for name, need in NEEDS.items()} | {"ocpi.cdrs": found(EVENTS, partitions=count)}
+    (sentence,) = judge(list(NEEDS.values()), there, TOOLS).fatal
+    assert sentence.startswith(f"ocpi.cdrs: the number of partitions is {count} and must be 24: ")
+    assert sentence.endswith("--delete --topic ocpi.cdrs && ocpi-hub topics create")
+
+
+def test_any_number_of_partitions_is_right_where_event_topics_have_the_same() -> None:
+    there = {name: found(need, partitions=6 if need.events else 3) for name, need in NEEDS.items()}
+    assert judge(list(NEEDS.values()), there, TOOLS) == Judged((), ())
 
 
 def test_what_is_true_of_many_topics_is_said_once_with_one_command() -> None:

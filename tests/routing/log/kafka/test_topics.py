@@ -18,6 +18,7 @@ from routing.log.port import LogAway
 from routing.topics import ALL, EVENT_TOPICS, needs
 
 NOW = 1_790_000_000_000
+ENOUGH = {"message_timestamp_type": "LogAppendTime", "max_message_bytes": "2000000"}
 ALONE = needs(body_limit=2**20, answer_limit=2**21, partitions=2, single_node=True)
 
 
@@ -36,7 +37,7 @@ class Cluster:
         reports = await create(self.admin, wanted, self.tools, now=now, partitions=partitions, prefix=self.prefix)
         return {report.topic.removeprefix(self.prefix): report for report in reports}
 
-    async def foreign(self, name: str, *, partitions: int = 2, **settings: str) -> None:
+    async def foreign(self, name: str, partitions: int = 2, **settings: str) -> None:
         """A topic that somebody else made."""
         configs = {name.replace("_", "."): value for name, value in settings.items()}
         await self.admin.create_topics([NewTopic(self.prefix + name, partitions, 1, topic_configs=configs)])
@@ -137,12 +138,30 @@ async def test_replicas_that_the_cluster_cannot_give_are_refused_with_its_own_wo
 
 
 async def test_missing_topics_get_the_partitions_of_those_that_are_there(cluster: Cluster) -> None:
-    await cluster.foreign("ocpi.cdrs", partitions=3)
+    await cluster.foreign("ocpi.cdrs", 3, **ENOUGH)
     refused = await cluster.create(partitions=4)
-    assert {name for name, one in refused.items() if one.state is State.REFUSED} == set(ALL) - {"ocpi.cdrs"}
+    states = {name: one.state for name, one in refused.items()}
+    assert {name for name, state in states.items() if state is State.REFUSED} == set(EVENT_TOPICS) - {"ocpi.cdrs"}
     assert "have 3 partitions, not 4" in refused["ocpi.tokens"].reason
+    assert refused["ocpi.cdrs"].differences[-1].found == "3" and not refused["ocpi.cdrs"].fatal
     made = await cluster.create(partitions=None)
     assert {made[name].partitions for name in EVENT_TOPICS} == {3}
+
+
+async def test_an_event_topic_that_is_unlike_the_others_is_fatal_until_it_is_made_anew(cluster: Cluster) -> None:
+    await cluster.foreign("ocpi.cdrs", 3, **ENOUGH)
+    await cluster.foreign("ocpi.tokens", 2, **ENOUGH)
+    await cluster.foreign("ocpi.tariffs", 2, **ENOUGH)
+    reports = await cluster.create(partitions=None)
+    assert {name for name, one in reports.items() if one.fatal} == {"ocpi.cdrs"}
+    judged = await check(cluster.admin, ALONE, cluster.tools, prefix=cluster.prefix)
+    assert any("--delete --topic" in sentence for sentence in judged.fatal)
+    await cluster.admin.delete_topics([cluster.prefix + "ocpi.cdrs"])
+    for _ in range(100):  # a broker learns of it a moment later
+        if "ocpi.cdrs" not in await cluster.settings():
+            break
+        await asyncio.sleep(0.1)
+    assert (await cluster.create(partitions=None))["ocpi.cdrs"].state is State.CREATED
 
 
 async def test_a_cluster_that_is_away_is_said() -> None:
