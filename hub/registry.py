@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import structlog
 
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 MISS_SECONDS = 1.0
 MAX_MISSES = 10_000
+LOOK_EVERY = 20
+"""Looking again for somebody unknown is done at most every so many times what the last look took."""
 RETRY_SECONDS = 0.25
 MAX_CONFLICTS = 8
 
@@ -55,6 +58,8 @@ class Registry:
         self._headers: dict[str, tuple[Platform, str]] = {}
         self._misses: OrderedDict[bytes, float] = OrderedDict()
         self._dead: set[bytes] = set()
+        self._look_after = float("-inf")
+        self._looking: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._loading = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -102,6 +107,29 @@ class Registry:
             return None
         await self._look_up(digest)
         return self.find(digest)
+
+    async def newer(self, seen: Directory) -> Directory | None:
+        """A directory newer than `seen`, in which somebody was not found; None where there is none.
+
+        Another process may have registered them a moment ago, so the store is asked; looking takes no more than a
+        twentieth of the time, however often somebody unknown is asked for.
+        """
+        if self._directory.revision <= seen.revision:
+            if self._looking is None and self._monotonic() >= self._look_after:
+                self._looking = asyncio.create_task(self._look(), name="registry-look")
+            if self._looking is not None:
+                await asyncio.shield(self._looking)
+        return self._directory if self._directory.revision > seen.revision else None
+
+    async def _look(self) -> None:
+        began = self._monotonic()
+        try:
+            with suppress(StoreAway):
+                await self.refresh()
+        finally:
+            now = self._monotonic()
+            self._look_after = now + (now - began) * LOOK_EVERY
+            self._looking = None
 
     def find(self, digest: bytes) -> tuple[Platform, Issued] | None:
         """The same as far as the snapshot knows, without asking the store.

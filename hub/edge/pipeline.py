@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import structlog
 
 from connectors import headers
 from connectors.catalogue import Row
-from connectors.errors import OcpiError
+from connectors.errors import OcpiError, UnknownReceiver, UnknownUrl
 from connectors.v2_2_1.catalogue import CATALOGUE
 from connectors.v2_2_1.judge import judge
 from hub.edge import reading
@@ -22,9 +25,12 @@ from hub.edge.values import UNKNOWN, Call, Caller, Pairs, Response
 from hub.metrics import Metrics
 from routing.classify import Way, classify
 from routing.clock import Clock
+from routing.directory import Directory
 from routing.resolve import check_owner, sender
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 
 class Pipeline:
@@ -87,7 +93,7 @@ class Pipeline:
         call.to = routing.to
         way = Way.CALLBACK if is_page(call, row) else classify(row, call.to, directory.hub)
         if way is Way.CALLBACK:
-            found = await self._rewriting.resolve(call, row, caller, directory)
+            found = await self._found(lambda known: self._rewriting.resolve(call, row, caller, known), directory)
             call.sender = sender(caller.platform, row, routing.sender or found.sender)
             if row.model:
                 await self._read_body(call, row)
@@ -99,10 +105,23 @@ class Pipeline:
         if row.model:
             await self._read_body(call, row)
         if way is Way.RELAY:
-            return await self._relay.relay(call, row, directory)
+            return await self._found(lambda known: self._relay.relay(call, row, known), directory)
         if way is Way.DIRECTED:
-            return await self._push.directed(call, directory)
+            return await self._found(lambda known: self._push.directed(call, known), directory)
         return await self._push.broadcast(call, directory)
+
+    async def _found(self, attempt: Callable[[Directory], Awaitable[T]], directory: Directory) -> T:
+        """What `attempt` gives for the directory, or for a newer one where it did not find somebody in this one.
+
+        Whoever has just registered through another edge is known there, and may not be here yet.
+        """
+        try:
+            return await attempt(directory)
+        except (UnknownReceiver, UnknownUrl):
+            newer = await self._registry.newer(directory)
+            if newer is None:
+                raise
+            return await attempt(newer)
 
     # --- stages ------------------------------------------------------------------------------------------------------
 

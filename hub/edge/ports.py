@@ -20,6 +20,9 @@ class Directories(Protocol):
 
     async def lookup(self, digest: bytes) -> tuple[Platform, Issued] | None: ...
 
+    async def newer(self, seen: Directory) -> Directory | None:
+        """A directory newer than this one, in which somebody was not found; None where there is none."""
+
     def authorization_for(self, platform: Platform) -> str: ...
 
     def trouble(self) -> str | None: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from hmac import compare_digest
 
 import structlog
@@ -24,6 +25,7 @@ from hub.operator.answers import answer, failure
 from hub.operator.api import Api
 from hub.operator.readiness import Readiness
 from hub.operator.requests import BadRequest
+from hub.registry import Registry
 from routing.store.port import Store, StoreError
 
 log = structlog.get_logger(__name__)
@@ -41,7 +43,7 @@ def operator_app(
     `key` is what `Authorization: Bearer` must carry. `ready` is asked at each /readyz; `metrics` gives the page of
     /metrics in Prometheus' text format.
     """
-    app = web.Application(middlewares=[_errors, _keyed(key)], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[_errors, _keyed(key), _fresh(desk.registry)], client_max_size=MAX_BODY)
 
     async def healthz(_: web.Request) -> web.Response:
         return answer({"status": "alive"})
@@ -71,6 +73,19 @@ def _keyed(key: SecretStr) -> Middleware:
             right = compare_digest(given.strip().encode("utf-8", "surrogateescape"), expected)
             if scheme.lower() != "bearer" or not right:
                 return failure(401, "the operator key is missing or wrong: send it as Authorization: Bearer KEY")
+        return await handler(request)
+
+    return middleware
+
+
+def _fresh(registry: Registry) -> Middleware:
+    """What another process did a moment ago is known here too, whoever of several is asked."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in OPEN_PATHS:
+            with suppress(StoreError):  # what only reads goes on from what is known
+                await registry.refresh()
         return await handler(request)
 
     return middleware

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -112,6 +112,42 @@ async def test_a_miss_ends_when_the_directory_changes(registry: Registry) -> Non
     assert await registry.lookup(digest(SECRET)) is None
     await registry.save(platform())
     assert await registry.lookup(digest(SECRET)) is not None
+
+
+async def test_whoever_is_not_found_is_looked_for_once_more_and_not_over_and_over(
+    registry: Registry, store: Counted, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = 0
+    load = store.load_platforms
+
+    async def slow() -> tuple[int, Sequence[Platform]]:
+        nonlocal loads
+        loads += 1
+        found = await load()
+        time.seconds += 0.1
+        return found
+
+    monkeypatch.setattr(store, "load_platforms", slow)
+    seen = registry.directory
+    assert await asyncio.gather(*(registry.newer(seen) for _ in range(5))) == [None] * 5
+    assert await registry.newer(seen) is None
+    assert loads == 1
+    time.seconds += 2.1
+    assert await registry.newer(seen) is None
+    assert loads == 2
+
+
+async def test_whoever_another_process_registered_is_found_at_once(registry: Registry, store: Counted) -> None:
+    seen = registry.directory
+    store.data.watchers.clear()  # nobody tells of changes
+    other = MemoryStore(store.data)
+    await other.start()
+    await other.save_platform(platform())
+    newer = await registry.newer(seen)
+    assert newer is registry.directory and newer.hosted(TNM)
+    store.away = "gone"
+    assert await registry.newer(seen) is newer
+    assert await registry.newer(newer) is None
 
 
 async def test_an_expired_credential_is_not_found(registry: Registry, time: Time) -> None:

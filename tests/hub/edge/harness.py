@@ -63,6 +63,8 @@ class Registry:
     def __init__(self, *platforms: Platform) -> None:
         self.directory = Directory(platforms, hub=HUB, revision=7)
         self.store_away: str | None = None
+        self.elsewhere: list[Platform] = []
+        """Registered through another edge, and not known here yet."""
 
     def set(self, *platforms: Platform) -> None:
         known = self.directory.platforms | {one.id: one for one in platforms}
@@ -70,6 +72,12 @@ class Registry:
 
     async def lookup(self, key: bytes) -> tuple[Platform, Issued] | None:
         return self.directory.credential(key)
+
+    async def newer(self, seen: Directory) -> Directory | None:
+        if self.elsewhere:
+            self.set(*self.elsewhere)
+            self.elsewhere = []
+        return self.directory if self.directory.revision > seen.revision else None
 
     def authorization_for(self, platform: Platform) -> str:
         return f"Token for-{platform.id}"

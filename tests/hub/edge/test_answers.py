@@ -82,6 +82,14 @@ async def test_an_unknown_receiver_is_4001(edge: Edge) -> None:
     assert told.answer == (200, 4001)
 
 
+async def test_a_receiver_who_has_just_registered_through_another_edge_is_found(edge: Edge) -> None:
+    other = PartyId("FR", "XXX")
+    edge.registry.elsewhere = [replace(CPO_PLATFORM, id="new", issued=(), parties=(Party(other, Role.CPO),))]
+    edge.client.answer = answer(b'{"status_code": 1000, "timestamp": "2026-03-01T10:00:00Z"}')
+    assert (await edge.call("emsp", "GET", ONE, to=other)).answer == (200, 1000)
+    assert len(edge.client.sent) == 1
+
+
 @pytest.mark.parametrize("who", [None, "stranger", ""])
 async def test_no_or_an_unknown_credential_is_401_with_an_envelope_and_how_to_authenticate(
     edge: Edge, who: str | None

@@ -35,6 +35,9 @@ class Registry:
             raise EngineAway("away")
         return self.known.get(key)
 
+    async def newer(self, seen: Directory) -> Directory | None:
+        raise AssertionError(seen)
+
     def authorization_for(self, platform: Platform) -> str:
         raise AssertionError(platform)
 

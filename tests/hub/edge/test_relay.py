@@ -15,7 +15,7 @@ from connectors.values import PartyId, Role
 from hub.edge.relay import PAUSES
 from hub.edge.rewriting import lives_until, next_page, replace_in_query
 from routing.classify import is_push
-from routing.directory import Endpoint, Party
+from routing.directory import Directory, Endpoint, Party
 from tests.connectors.v2_2_1 import objects
 from tests.hub.edge.harness import CPO, CPO_PLATFORM, EMSP, EMSP_PLATFORM, PUBLIC, Edge, answer, platform
 
@@ -180,6 +180,16 @@ async def test_the_result_comes_back_through_it_bare_and_from_the_recipient_to_t
         assert (sent.headers["Authorization"], sent.headers["OCPI-to-party-id"]) == ("Token for-emsp", "EMS")
         assert (sent.headers["OCPI-from-country-code"], sent.headers["OCPI-from-party-id"]) == CPO
         assert told.headers["OCPI-from-party-id"] == "EMS"
+
+
+async def test_a_result_for_one_who_has_just_registered_through_another_edge_finds_it(edge: Edge) -> None:
+    await edge.call("emsp", "POST", f"{RECEIVER}/commands/START_SESSION", start(), to=CPO)
+    made = made_in(edge.client.sent[0].body)
+    here, there = edge.registry.directory.platforms["cpo"], edge.registry.directory.platforms["emsp"]
+    edge.registry.directory = Directory([here], hub=edge.registry.directory.hub, revision=7)
+    edge.registry.elsewhere = [there]
+    assert (await edge.call("cpo", "POST", made, {"result": "ACCEPTED"})).answer == (200, 1000)
+    assert edge.client.sent[-1].url == BACK
 
 
 async def test_a_result_is_from_the_party_that_was_asked_where_its_platform_has_several() -> None:

@@ -11,8 +11,10 @@ from aiohttp import ClientSession
 from connectors.authorization import digest
 from connectors.sample.calls import SampleParty
 from connectors.sample.platform import SamplePlatform
-from connectors.values import InterfaceRole, Role
+from connectors.values import InterfaceRole, PartyId, Role
+from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
+from routing.store.memory import MemoryStore
 from routing.store.port import Mark
 from tests.hub.onboarding.hubside import EMS, TNM
 from tests.hub.operator.operating import KEY, Operating, operating
@@ -192,6 +194,15 @@ async def test_settings_change_only_what_is_given(operator: Operating) -> None:
         assert await operator.call("PATCH", path, change) == (200, expected)
     status, content = await operator.call("PATCH", path, {"origins": ["gopher://x"]})
     assert (status, "$.origins" in content["error"]) == (400, True)
+
+
+async def test_what_another_process_did_is_known_at_once(operator: Operating) -> None:
+    other = MemoryStore(operator.hub.store.data)
+    await other.start()
+    operator.hub.store.data.watchers.clear()  # nobody tells of changes
+    party = (PartyId("NL", "NEW"), Role.CPO)
+    await other.save_platform(Platform("new", invited=(party,)))
+    assert [row["party"] for row in (await operator.call("GET", "/api/parties"))[1]["parties"]] == ["NL-NEW"]
 
 
 async def test_a_store_that_is_away_is_503(operator: Operating) -> None:
