@@ -411,6 +411,7 @@ async def test_a_killed_members_partitions_move_unclean_and_its_late_commit_is_r
     tp = max(records, key=lambda tp: len(records[tp]))
     await one.commit({tp: Committed(after(records[tp][1]))})
     moving = set(told_one.now)
+    told_one.revoked_tps.clear()
     engine.kill(one)
     assert not one.holds()
     await settle(two)

@@ -52,10 +52,19 @@ class Together:
 
 
 class Nobody:
-    """What becomes of it is nobody's business."""
+    """What becomes of it is nobody's business; `late` is what would give it up."""
 
-    __slots__ = ()
+    __slots__ = ("late",)
 
-    def landed(self, published: Published) -> None: ...
+    def __init__(self) -> None:
+        self.late: asyncio.TimerHandle | None = None
 
-    def failed(self, error: LogError) -> None: ...
+    def landed(self, published: Published) -> None:
+        del published
+        if self.late is not None:
+            self.late.cancel()
+
+    def failed(self, error: LogError) -> None:
+        del error
+        if self.late is not None:
+            self.late.cancel()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
@@ -46,27 +47,37 @@ def read_member(data: bytes) -> Member:
         return Member("", topics)
 
 
-def write_assignment(given: Sequence[TopicPartition], topics: Sequence[str]) -> bytes:
-    """What a member is given, and the `topics` that were dealt out at all."""
-    by_topic = sorted(_by_topic(given).items())
-    packed: bytes = Assignment(_VERSION, by_topic, orjson.dumps({"topics": sorted(topics)})).encode()
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one member is given. `to` is the id it had then, `topics` were dealt out at all; `whole`: all of them, so
+    that no other round is to follow."""
+
+    tps: frozenset[TopicPartition] = field(default_factory=frozenset)
+    to: str = ""
+    topics: frozenset[str] = field(default_factory=frozenset)
+    whole: bool = True
+
+
+def write_given(given: Given) -> bytes:
+    told = {"to": given.to, "topics": sorted(given.topics), "whole": given.whole}
+    packed: bytes = Assignment(_VERSION, sorted(_by_topic(given.tps).items()), orjson.dumps(told)).encode()
     return packed
 
 
-def read_assignment(data: bytes) -> tuple[frozenset[TopicPartition], frozenset[str]]:
-    """What is given to this member, and the topics that were dealt out."""
+def read_given(data: bytes) -> Given:
+    """Raises ValueError for what is none."""
     if not data:
-        return frozenset(), frozenset()
+        return Given()
     assignment: Any = Assignment.decode(data)
+    tps = frozenset(TopicPartition(topic, number) for topic, numbers in assignment.assignment for number in numbers)
     try:
-        dealt = frozenset(orjson.loads(assignment.user_data)["topics"])
-    except (ValueError, TypeError, KeyError):
-        dealt = frozenset()
-    given = frozenset(TopicPartition(topic, number) for topic, numbers in assignment.assignment for number in numbers)
-    return given, dealt
+        told = orjson.loads(assignment.user_data)
+        return Given(tps, str(told["to"]), frozenset(told["topics"]), bool(told["whole"]))
+    except (TypeError, KeyError) as error:
+        raise ValueError("an assignment without what it says beside the partitions") from error
 
 
-def _by_topic(tps: Sequence[TopicPartition] | frozenset[TopicPartition]) -> dict[str, list[int]]:
+def _by_topic(tps: Iterable[TopicPartition]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for topic, number in sorted(tps):
         found.setdefault(topic, []).append(number)

@@ -223,11 +223,12 @@ class KafkaLog:
         lane = self._lanes.get(TopicPartition(REPLIES, to.partition))
         if lane is None or self._closed:
             return
+        nobody = Nobody()
         try:
-            item = self.publisher.put(lane, edge, headers, value, Nobody())
+            item = self.publisher.put(lane, edge, headers, value, nobody)
         except PublishRefused:
             return  # whoever waits for it learns of it by its deadline
-        self._loop.call_later(_REPLY_SECONDS, self.publisher.give_up, (item,))
+        nobody.late = self._loop.call_later(_REPLY_SECONDS, self.publisher.give_up, (item,))
 
     async def trim(self) -> int:
         """Nothing to do: retention is the cluster's."""
@@ -238,7 +239,7 @@ class KafkaLog:
     def trouble(self) -> str | None:
         if self._closed:
             return "the log is closed"
-        return self._away or self.publisher.trouble()
+        return self._away or self.publisher.trouble() or (self._replies.failure if self._replies is not None else None)
 
     async def _watch(self, wire: Wire) -> None:
         """Whether the cluster answers at all, also when nothing is published."""

@@ -25,10 +25,11 @@ from routing.log.kafka.coordinator import Coordinator
 from routing.log.kafka.group_protocol import (
     PROTOCOL,
     PROTOCOL_TYPE,
+    Given,
     partitions_by_topic,
-    read_assignment,
+    read_given,
     read_member,
-    write_assignment,
+    write_given,
     write_member,
 )
 from routing.log.kafka.options import words
@@ -157,6 +158,10 @@ class Membership:
                 again = True
                 self.failure = str(error)
                 await asyncio.sleep(_AFTER_REFUSAL)
+            except Exception as error:  # noqa: BLE001 - what others say in a round may be odd; nobody else would tell
+                again = True
+                self.failure = f"the group {self._group} cannot be joined: {type(error).__name__}: {error}"
+                await asyncio.sleep(_AFTER_REFUSAL)
             if again:
                 self._wanted.set()
                 await asyncio.sleep(BACKOFF)
@@ -195,18 +200,23 @@ class Membership:
         if error is not None:
             raise error
         self._heard = max(self._heard, sent)
-        self.assignment, topics = read_assignment(answer.member_assignment)
+        given = read_given(answer.member_assignment)
+        self.assignment = given.tps
         self._dealt = self._generation
         self._changed()
-        if not self._topics <= topics:  # it was given what was dealt before it came back, when it read fewer topics
+        if given.to != self._id and not (given.whole and self._topics <= given.topics):
+            # It was dealt to the process that had this name before, which may not have let go of all that it had to,
+            # or read fewer topics: another round makes it good.
             self._wanted.set()
         return True
 
     def _deal(self, members: Sequence[tuple[Any, ...]]) -> list[tuple[str, bytes]]:
         """As the leader: who is given what."""
         found = {each[0]: read_member(each[-1]) for each in members}
-        topics = sorted({topic for member in found.values() for topic in member.topics})
-        return [(member, write_assignment(given, topics)) for member, given in deal(found, self._partitions).items()]
+        topics = frozenset(topic for member in found.values() for topic in member.topics)
+        dealt = deal(found, self._partitions)
+        whole = sum(map(len, dealt.values())) == len(topics) * self._partitions
+        return [(to, write_given(Given(frozenset(tps), to, topics, whole))) for to, tps in dealt.items()]
 
     def _is_ousted(self, error: KafkaError | None, code: int) -> bool:
         if code != FENCED and not isinstance(error, UnknownMemberIdError | IllegalGenerationError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -71,10 +71,12 @@ class Item:
 
     __slots__ = ("answer", "begun", "headers", "key", "lane", "size", "value")
 
-    def __init__(self, lane: Lane, key: bytes, headers: Headers, value: bytes, size: int, answer: Answer) -> None:
+    def __init__(
+        self, lane: Lane, key: bytes, headers: list[tuple[str, bytes]], value: bytes, size: int, answer: Answer
+    ) -> None:
         self.lane = lane
         self.key = key
-        self.headers = list(headers)
+        self.headers = headers
         self.value = value
         self.size = size
         self.answer = answer
@@ -105,10 +107,10 @@ class Publisher:
         self._most_bytes = most_bytes
         self._records = self._bytes = 0
         self._due: dict[Lane, None] = {}
-        self._flying: dict[asyncio.Task[None], float] = {}
+        self._flying: dict[Lane, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._round: asyncio.Handle | None = None
         self._producer: AIOKafkaProducer | None = None
-        self._background: set[asyncio.Task[None]] = set()
         self._open = False
         self._away: str | None = None
 
@@ -132,17 +134,17 @@ class Publisher:
         until = time.monotonic() + _CLOSE_SECONDS
         while (self._flying or self._due) and self._producer is not None and (left := until - time.monotonic()) > 0:
             if self._flying:
-                await asyncio.wait(list(self._flying), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(list(self._tasks), timeout=left, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.sleep(0)
         for lane in self._due:
             for item in list(lane.waiting):
                 self._withdraw(item, PublishRefused("the log was closed"))
         producer, self._producer = self._producer, None
-        for task in list(self._background):
-            task.cancel()
         if producer is not None:
             await shut(producer, within=max(until - time.monotonic(), BACKOFF))
-        await asyncio.gather(*self._background, *self._flying, return_exceptions=True)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def trouble(self) -> str | None:
         """A sentence if records cannot be taken now."""
@@ -159,8 +161,9 @@ class Publisher:
         """Let a record join those that wait. Raises PublishRefused."""
         if not self._open:
             raise PublishRefused("the log is closed")
+        listed = list(headers)
         try:
-            size = DefaultRecordBatchBuilder.estimate_size_in_bytes(key, value, list(headers)) + _BATCH_OVERHEAD
+            size = DefaultRecordBatchBuilder.estimate_size_in_bytes(key, value, listed) + _BATCH_OVERHEAD
         except (TypeError, ValueError) as error:
             raise PublishRefused(f"a record for {lane.tp.topic} cannot be written: {error}") from None
         if size > lane.largest:
@@ -169,7 +172,7 @@ class Publisher:
             raise PublishRefused("too much waits for Kafka")
         self._records += 1
         self._bytes += size
-        item = Item(lane, key, headers, value, size, answer)
+        item = Item(lane, key, listed, value, size, answer)
         lane.waiting.append(item)
         self._due[lane] = None
         if self._round is None:
@@ -215,9 +218,8 @@ class Publisher:
                 if lane.waiting:
                     self._due[lane] = None
                 lane.flying = True
-                task = self._loop.create_task(self._send(producer, lane, batch, items))
-                self._flying[task] = time.monotonic()
-                task.add_done_callback(self._flying.pop)
+                self._flying[lane] = time.monotonic()
+                self._background(self._send(producer, lane, batch, items))
 
     @staticmethod
     def _fill(batch: Any, lane: Lane) -> list[Item]:
@@ -236,6 +238,7 @@ class Publisher:
     async def _send(self, producer: AIOKafkaProducer, lane: Lane, batch: Any, items: Sequence[Item]) -> None:
         began = time.monotonic()
         handed_over = False
+        error: Exception | None = None
         try:
             landing = await producer.send_batch(batch, lane.name, partition=lane.tp.partition)
             handed_over = True
@@ -243,16 +246,19 @@ class Publisher:
         except asyncio.CancelledError:
             self._end(items, PublishUnknown("the log was closed"))
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
+        except Exception as failed:  # noqa: BLE001 - whatever it is, those who wait are told
+            error = failed
+        finally:  # before those who wait are told: what they publish next need not wait
+            lane.flying = False
+            del self._flying[lane]
+            if self._due:
+                self._begin_soon()
+        if error is None:
+            self._landed(lane, items, landed)
+        else:
             first = time.monotonic() - began < BACKOFF
             self._end(items, _meaning(error, lane, certain=not handed_over, first=first))
             self._renew(producer)
-        else:
-            self._landed(lane, items, landed)
-        finally:
-            lane.flying = False
-            if self._due:
-                self._begin_soon()
 
     def _landed(self, lane: Lane, items: Sequence[Item], landed: Any) -> None:
         if landed.offset < 0:  # it is there, but where is no longer known to the broker
@@ -298,10 +304,13 @@ class Publisher:
         if self._producer is not old:
             return
         self._producer = None
-        for run in (self._make_anew(), shut(old, within=_CLOSE_SECONDS)):
-            task = self._loop.create_task(run)
-            self._background.add(task)
-            task.add_done_callback(self._background.discard)
+        self._background(self._make_anew())
+        self._background(shut(old, within=_CLOSE_SECONDS))
+
+    def _background(self, run: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(run)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _make_anew(self) -> None:
         while self._open:

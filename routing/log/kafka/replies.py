@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from routing.log.kafka.fetcher import Fetcher
 from routing.log.kafka.offsets import END, offsets
-from routing.log.kafka.wire import Wire
-from routing.log.port import Headers, TopicPartition
+from routing.log.kafka.wire import BACKOFF, Wire
+from routing.log.port import Headers, LogError, TopicPartition
 from routing.log.wake import Wake
+
+log = logging.getLogger(__name__)
 
 OnReply = Callable[[Headers, bytes], None]
 
@@ -40,6 +43,11 @@ class Replies:
     def held_bytes(self) -> int:
         return self._fetcher.held_bytes
 
+    @property
+    def failure(self) -> str | None:
+        """Why replies cannot be read, if so."""
+        return self._fetcher.failure
+
     async def open(self, edge: str, partition: int, on_reply: OnReply) -> None:
         """Stand at the end of the partition. Raises LogAway."""
         tp = TopicPartition(self._name, partition)
@@ -63,12 +71,22 @@ class Replies:
             for record in self._fetcher.take(_RECORDS, _BYTES):
                 on_reply = self._edges.get(record.key)
                 if on_reply is not None:
-                    on_reply(record.headers, record.value)
-            if self._fetcher.fallen:
-                await self._catch_up()
+                    try:
+                        on_reply(record.headers, record.value)
+                    except Exception:
+                        log.exception("a reply could not be taken")
+            if self._fetcher.fallen and not await self._caught_up():
+                continue
             await self._wake.wait(_LOOK_SECONDS)
 
-    async def _catch_up(self) -> None:
+    async def _caught_up(self) -> bool:
         """Replies that are gone already are nobody's any more: go on at the end."""
         for tp in self._fetcher.take_fallen():
-            self._fetcher.seek(tp, tp, self._epoch, (await offsets(self._wire, [tp], END))[tp])
+            try:
+                end = (await offsets(self._wire, [tp], END))[tp]
+            except LogError:
+                self._fetcher.fallen = True
+                await asyncio.sleep(BACKOFF)
+                return False
+            self._fetcher.seek(tp, tp, self._epoch, end)
+        return True

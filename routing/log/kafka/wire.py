@@ -61,6 +61,7 @@ class Wire:
         }
         self._client: Any = None
         self._started = self._closed = False
+        self._starting = asyncio.Lock()
 
     @property
     def started(self) -> bool:
@@ -68,6 +69,11 @@ class Wire:
 
     async def start(self) -> None:
         """Learn of the brokers and the topics. Raises LogAway, or LogUnusable; may be called again."""
+        if not self._started:
+            async with self._starting:
+                await self._start()
+
+    async def _start(self) -> None:
         if self._started:
             return
         if self._closed:
