@@ -102,7 +102,9 @@ class Membership:
         self._tasks = [loop.create_task(self._join_when_wanted()), loop.create_task(self._beat())]
 
     async def leave(self, *, stay: bool) -> None:
-        """End. The partitions go to the others at once, or with `stay` when the session is over."""
+        """End. The partitions go to the others at once; with `stay`, while its name may bring them back, when the
+        session is over."""
+        stay = stay and self._instance is not None
         if not stay:  # who is let in after it left is waited for by the others
             try:
                 async with asyncio.timeout(_LEAVE_SECONDS):
