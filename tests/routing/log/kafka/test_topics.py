@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 import pytest
@@ -41,6 +41,15 @@ class Cluster:
         """A topic that somebody else made."""
         configs = {name.replace("_", "."): value for name, value in settings.items()}
         await self.admin.create_topics([NewTopic(self.prefix + name, partitions, 1, topic_configs=configs)])
+        await self.until(lambda settings: name in settings)
+
+    async def until(self, holds: Callable[[dict[str, dict[str, str]]], bool]) -> None:
+        """Wait for what was changed to be seen: a broker learns of it a moment later."""
+        for _ in range(200):
+            if holds(await self.settings()):
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError("it is not seen")
 
     async def settings(self) -> dict[str, dict[str, str]]:
         found = await survey(self.admin, [self.prefix + name for name in ALL])
@@ -115,10 +124,7 @@ async def test_the_command_that_mends_is_the_one_that_mends(cluster: Cluster) ->
     )
     settings["delete.retention.ms"] = str(NOW)  # what the shell makes of $(date ...)
     await cluster.admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, settings)])
-    for _ in range(100):  # a broker learns of it a moment later
-        if (await cluster.settings())["ocpi.cdrs"]["delete.retention.ms"] == str(NOW):
-            break
-        await asyncio.sleep(0.1)
+    await cluster.until(lambda settings: settings["ocpi.cdrs"]["delete.retention.ms"] == str(NOW))
     assert (await cluster.create())["ocpi.cdrs"].state is State.RIGHT
 
 
@@ -157,10 +163,7 @@ async def test_an_event_topic_that_is_unlike_the_others_is_fatal_until_it_is_mad
     judged = await check(cluster.admin, ALONE, cluster.tools, prefix=cluster.prefix)
     assert any("--delete --topic" in sentence for sentence in judged.fatal)
     await cluster.admin.delete_topics([cluster.prefix + "ocpi.cdrs"])
-    for _ in range(100):  # a broker learns of it a moment later
-        if "ocpi.cdrs" not in await cluster.settings():
-            break
-        await asyncio.sleep(0.1)
+    await cluster.until(lambda settings: "ocpi.cdrs" not in settings)
     assert (await cluster.create(partitions=None))["ocpi.cdrs"].state is State.CREATED
 
 
