@@ -49,7 +49,7 @@ class Edge:
         self._registry = registry
         self._log = log
         self._exchanges = exchanges
-        self._waiting = Waiting()
+        self.waiting = Waiting()
         self.limits = Limits(settings)
         rewriting = Rewriting(rewriter, clock)
         pipeline = Pipeline(
@@ -58,7 +58,7 @@ class Edge:
             own=Own(settings.public_url, onboarding, clients),
             rewriting=rewriting,
             relay=Relay(settings, registry, client, rewriting, exchanges, clock),
-            push=Push(settings, log, self._waiting, clock, store_trouble=registry.store_trouble),
+            push=Push(settings, log, self.waiting, clock, store_trouble=registry.store_trouble),
             metrics=metrics,
             clock=clock,
             limits=self.limits,
@@ -76,7 +76,7 @@ class Edge:
 
         Raises OSError when the address is taken, and LogError.
         """
-        await self._waiting.open(self._log)
+        await self.waiting.open(self._log)
         await self._server.start(self._settings.host, self._settings.port, sockets)
         self._exchanges.start()
 
@@ -89,7 +89,7 @@ class Edge:
         """Why calls cannot be served now, as a sentence; None when they can."""
         if self._draining:
             return "the edge is draining"
-        if self._waiting.reply_to is None:
+        if self.waiting.reply_to is None:
             return "the edge is not positioned on the replies of the log yet"
         return self._log.trouble() or self._registry.trouble()
 

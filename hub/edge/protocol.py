@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMethod, BadStatusLine, InvalidHeader, InvalidURLError, LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
 from connectors.errors import NotJson
@@ -31,6 +32,23 @@ class Patience:
     header: float = 10.0
     idle: float = 75.0
     body: float = 10.0
+
+
+_REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (LineTooLong, "a line of its header is longer than 8190 bytes"),
+    (BadHttpMethod, "its method is not one, or it speaks TLS to a port without"),
+    (InvalidHeader, "a header's name or value has a character that may not be there"),
+    (InvalidURLError, "its URL is not one"),
+    (BadStatusLine, "its first line is not METHOD URL HTTP/1.1"),
+)
+
+
+def _reason(error: BaseException | None, message: str | None) -> str:
+    """What is wrong, without what was sent: that may hold a credential. The library quotes it after its own words."""
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason
+    return (message or "").partition("\n")[0].partition(": b")[0].rstrip(".: ")[:100]
 
 
 class Protocol(RequestHandler):
@@ -70,8 +88,7 @@ class Protocol(RequestHandler):
             raise ConnectionError("a response was begun already")
         call = Call(request.method, "", request.headers, 0.0, 0)
         if status < 500:
-            reason = " ".join((message or "").split())[:200]
-            response = refusal(call, NotJson(f"this is not an HTTP request that can be read: {reason}"))
+            response = refusal(call, NotJson(f"this is not an HTTP request that can be read: {_reason(exc, message)}"))
         else:
             log.error("request_not_answered", exc_info=exc)
             response = defect(call)

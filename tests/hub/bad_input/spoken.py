@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+import orjson
+
 from connectors.values import PartyId
 from tests.connectors.v2_2_1 import objects
 from tests.hub.bad_input.stage import CPO, CREDENTIALS, EMSP, HUB, Stage
@@ -46,6 +48,15 @@ class Spoken:
         kept = tuple(header for header in self.headers if header[0].lower() != name.lower())
         return replace(self, headers=kept)
 
+    def by(self, method: bytes) -> Spoken:
+        return replace(self, method=method)
+
+    def at(self, target: bytes) -> Spoken:
+        return replace(self, target=target)
+
+    def saying(self, body: bytes) -> Spoken:
+        return replace(self, body=body)
+
 
 def spoken(name: str, method: str, target: str, who: str, body: object = None, to: PartyId | None = None) -> Spoken:
     """A right request of a platform of the stage."""
@@ -67,9 +78,10 @@ _SENDER, _RECEIVER = "/ocpi/2.2.1/sender", "/ocpi/2.2.1/receiver"
 
 def right_calls() -> Iterator[Spoken]:
     """One of every kind that needs nothing before it."""
+    url = "https://emsp.example/results/1"
     credentials, preferences = "/ocpi/2.2.1/credentials", {"profile_type": "REGULAR", "departure_time": objects.NOW}
     references, updated = {"location_id": "LOC1", "evse_uids": ["E1"]}, {"last_updated": objects.NOW}
-    reserve = {"reservation_id": "R1", "expiry_date": objects.NOW} | objects.start_session()
+    reserve = {"reservation_id": "R1", "expiry_date": objects.NOW} | objects.start_session(response_url=url)
     yield spoken("versions", "GET", "/ocpi/versions", "cpo")
     yield spoken("details", "GET", "/ocpi/2.2.1", "invited")
     yield spoken("credentials", "GET", credentials, "cpo")
@@ -95,20 +107,35 @@ def right_calls() -> Iterator[Spoken]:
     yield spoken("list", "GET", listed, "emsp", None, CPO)
     yield spoken("one", "GET", f"{_SENDER}/locations/LOC1/E1/1", "emsp", None, CPO)
     yield spoken("stored one", "GET", f"{_RECEIVER}/tokens/DE/XYZ/0123?type=RFID", "emsp", None, CPO)
-    yield spoken("start", "POST", f"{_RECEIVER}/commands/START_SESSION", "emsp", objects.start_session(), CPO)
+    yield spoken(
+        "start", "POST", f"{_RECEIVER}/commands/START_SESSION", "emsp", objects.start_session(response_url=url), CPO
+    )
     yield spoken("reserve", "POST", f"{_RECEIVER}/commands/RESERVE_NOW", "emsp", reserve, CPO)
-    url = "https://emsp.example/sender/chargingprofiles/result/1"
     profile = objects.set_charging_profile(response_url=url)
     yield spoken("profile", "PUT", f"{_RECEIVER}/chargingprofiles/S1", "emsp", profile, CPO)
     asked = f"{_RECEIVER}/chargingprofiles/S1?duration=900&response_url=https%3A%2F%2Femsp.example%2Fa"
     yield spoken("active profile", "GET", asked, "emsp", None, CPO)
 
 
-def right_callbacks(stage: Stage, made: dict[str, str]) -> Iterator[Spoken]:
-    """The calls of URLs that the hub makes; `made` are such URLs by kind: command, profile, page, cdr."""
-    base = stage.settings.public_url
-    at = {kind: url.removeprefix(base) for kind, url in made.items()}
-    yield spoken("result", "POST", at["command"], "cpo", {"result": "ACCEPTED"}, EMSP)
-    yield spoken("profile result", "POST", at["profile"], "cpo", {"result": "ACCEPTED"})
-    yield spoken("next page", "GET", at["page"], "emsp", None, CPO)
-    yield spoken("cdr again", "GET", at["cdr"], "cpo")
+async def made_urls(at: Stage) -> dict[str, str]:
+    """A URL of each kind that the hub makes, as its recipient got it: command, profile, page, cdr; without the host."""
+    calls = {call.name: call for call in right_calls()}
+    made = {}
+    for kind, name in (("command", "start"), ("profile", "profile")):
+        await at.ask(calls[name].written())
+        made[kind] = orjson.loads(at.parties.bodies[-1])["response_url"]
+    heard = await at.ask(calls["list"].written())
+    assert heard is not None
+    made["page"] = heard.headers["link"].partition("<")[2].partition(">")[0]
+    heard = await at.ask(calls["cdr"].written())
+    assert heard is not None
+    made["cdr"] = heard.headers["location"]
+    return {kind: url.removeprefix(at.settings.public_url) for kind, url in made.items()}
+
+
+def right_callbacks(made: dict[str, str]) -> Iterator[Spoken]:
+    """The calls of URLs that the hub made."""
+    yield spoken("result", "POST", made["command"], "cpo", {"result": "ACCEPTED"}, EMSP)
+    yield spoken("profile result", "POST", made["profile"], "cpo", {"result": "ACCEPTED"})
+    yield spoken("next page", "GET", made["page"], "emsp", None, CPO)
+    yield spoken("cdr again", "GET", made["cdr"], "cpo")

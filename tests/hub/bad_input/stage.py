@@ -7,8 +7,11 @@ worker, and comes back as bytes. A minute of waiting takes no time, so every cal
 from __future__ import annotations
 
 import asyncio
+import functools
+import gc
 import io
 import logging
+import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
@@ -17,10 +20,9 @@ from typing import Any, TypeVar, cast
 
 import orjson
 import structlog
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from connectors.authorization import digest
-from connectors.client.client import Answer, Client
+from connectors.client.client import Client
 from connectors.values import InterfaceRole, PartyId, Role
 from hub.edge.edge import Edge
 from hub.keys import Keys
@@ -40,16 +42,13 @@ from routing.store.memory import MemoryStore
 from routing.topics import PUBLIC
 from routing.worker.worker import Worker
 from tests.hub.bad_input.line import Heard, Line
+from tests.hub.bad_input.recipients import MODULES, Recipients
 from tests.sim.loop import VirtualClock, VirtualLoop
 
 T = TypeVar("T")
 
 HUB, CPO, EMSP = PartyId("NL", "HUB"), PartyId("NL", "ABC"), PartyId("DE", "XYZ")
-MODULES = ("locations", "tariffs", "tokens", "sessions", "cdrs", "commands", "chargingprofiles")
 CREDENTIALS = {"cpo": "c" * 40, "emsp": "e" * 40, "invited": "i" * 40}
-
-THEIRS = b'{"status_code":1000,"timestamp":"2026-03-01T10:00:00Z","theirs":true}'
-"""What every recipient answers: an envelope that is told apart from the hub's own."""
 
 
 class Loop(VirtualLoop):
@@ -67,37 +66,6 @@ class _Listening:
 
     def close(self) -> None:
         pass
-
-
-class Parties:
-    """The client's stand-in: everybody answers at once. `answer` may be replaced."""
-
-    def __init__(self) -> None:
-        self.sent = 0
-        self.answer: Callable[[str, str], Answer] = lambda method, url: answered()
-
-    async def send(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        *,
-        within: float,
-        permit: Callable[[], bool] | None = None,
-    ) -> Answer:
-        del body, within
-        for name, value in headers.items():  # as the client's own writer judges them
-            assert not set("\r\n\0") & set(name + value), (name, value)
-        if permit is not None:
-            permit()
-        self.sent += 1
-        return self.answer(method, url)
-
-
-def answered(body: bytes = THEIRS, http_status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    given = CIMultiDict({"Content-Type": "application/json"} | dict(headers or {}))
-    return Answer(http_status, CIMultiDictProxy(given), body, 1.0)
 
 
 def platforms(keys: Keys) -> list[Platform]:
@@ -127,7 +95,7 @@ class Stage:
     def __init__(self, loop: Loop, printed: io.StringIO, settings: Settings) -> None:
         self.loop, self.printed, self.settings = loop, printed, settings
         self.clock = VirtualClock(loop)
-        self.parties = Parties()
+        self.parties = Recipients()
         self.metrics = Metrics()
         self.store = MemoryStore()
         self.log = MemoryLog(PUBLIC, clock=self.clock.utc, partitions=4, retention_ms=1000)
@@ -135,6 +103,7 @@ class Stage:
         self.edge: Edge
         self.worker: Worker
         self._stack = AsyncExitStack()
+        self._looked = 0
         loop.set_exception_handler(lambda _, context: self.failed.append(context))
 
     async def start(self) -> None:
@@ -149,7 +118,7 @@ class Stage:
         common = Common(
             settings=settings, clock=clock, name="stage", log=self.log, store=self.store, registry=registry,
             client=cast("Client", self.parties), desk=Desk(registry, keys, handshake, Identity.of(settings)),
-            rewriter=Rewriter(keys, self.store, settings.public_url), metrics=self.metrics,
+            rewriter=Rewriter(keys, self.store, settings.public_url, now=clock.utc), metrics=self.metrics,
         )  # fmt: skip
         self.worker = make_worker(common)
         await self.worker.start()
@@ -159,6 +128,8 @@ class Stage:
 
     async def restore(self) -> None:
         """The platforms as they were: some calls renew or end a registration."""
+        self.store.data.states.clear()
+        self.store.data.cdrs.clear()
         stored = self.store.data.platforms
         for one in self._platforms:
             await self.store.save_platform(replace(one, revision=stored[one.id].revision if one.id in stored else 0))
@@ -185,6 +156,36 @@ class Stage:
         return Line(self.loop, self.loop.factory())
 
     # --- what is looked at -------------------------------------------------------------------------------------------
+
+    def unchanged(self) -> bool:
+        """Whether nothing was logged since the last look but that a platform registered or left; those are back."""
+        said = self.printed.getvalue()[self._looked :] if self.printed.tell() > self._looked else ""
+        self._looked = self.printed.tell()
+        if said:
+            self.run(self.restore())
+            self.run(self._registry.refresh())
+        events = {orjson.loads(line)["event"] for line in said.splitlines()}
+        return events <= {"platform_registered", "platform_unregistered"} and not self.failed
+
+    def waiting(self) -> int:
+        """Callers of directed pushes that are still waited for."""
+        return len(self.edge.waiting)
+
+    def objects(self) -> int:
+        """How many objects there are, without what is durable, logged, or remembered within a bound of its own."""
+        self.run(asyncio.sleep(200))
+        self.run(self.restore())
+        self.run(self.log.trim())
+        self.printed.seek(0)
+        self.printed.truncate()
+        self._looked = 0
+        for room in [name for name in sys.modules if name.split(".")[0] in ("hub", "routing", "connectors")]:
+            for one in vars(sys.modules[room]).values():
+                if isinstance(one, functools._lru_cache_wrapper):
+                    assert one.cache_parameters()["maxsize"] is not None, one
+                    one.cache_clear()
+        gc.collect()
+        return len(gc.get_objects())
 
     def traces(self) -> list[str]:
         """What the logging holds that somebody would be woken for, or that is a stack trace."""

@@ -104,6 +104,12 @@ def test_a_query_value_given_twice_is_refused() -> None:
         reading.query_value("type=A&type=B", "type")
 
 
+@pytest.mark.parametrize("query", ["type=%ff", "type=%C3%28", "type=%ED%A0%80"])
+def test_a_query_value_that_is_not_utf_8_is_refused(query: str) -> None:
+    with pytest.raises(InvalidParameters, match="the query's type is not UTF-8"):
+        reading.query_value(query, "type")
+
+
 def test_answers_have_the_parties_swapped_on_functional_modules_only() -> None:
     one = call("/ocpi/2.2.1/sender/locations")
     reading.read_address(one)
