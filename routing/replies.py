@@ -31,8 +31,14 @@ class Reply:
 
 
 def encode(reply: Reply) -> tuple[Headers, bytes]:
-    meta = [reply.event_id, reply.http_status, reply.status_code, reply.message, reply.headers, reply.location]
+    passed = {name: _written(value) for name, value in reply.headers.items()}
+    meta = [reply.event_id, reply.http_status, reply.status_code, reply.message, passed, reply.location]
     return (("reply", orjson.dumps(meta)),), reply.body
+
+
+def _written(value: str) -> str:
+    """A header's value as JSON can hold it: bytes that are no UTF-8 stand in it as halves of surrogate pairs."""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def decode(headers: Headers, value: bytes) -> Reply:

@@ -85,6 +85,7 @@ def right_calls() -> Iterator[Spoken]:
     yield spoken("versions", "GET", "/ocpi/versions", "cpo")
     yield spoken("details", "GET", "/ocpi/2.2.1", "invited")
     yield spoken("credentials", "GET", credentials, "cpo")
+    yield spoken("clients", "GET", "/ocpi/2.2.1/hubclientinfo?offset=0&limit=5", "cpo")
     yield spoken("register", "POST", credentials, "invited", objects.credentials())
     yield spoken("renew", "PUT", credentials, "cpo", objects.credentials())
     yield spoken("location", "PUT", f"{_RECEIVER}/locations/NL/ABC/LOC1", "cpo", objects.location())
@@ -123,7 +124,7 @@ async def made_urls(at: Stage) -> dict[str, str]:
     made = {}
     for kind, name in (("command", "start"), ("profile", "profile")):
         await at.ask(calls[name].written())
-        made[kind] = orjson.loads(at.parties.bodies[-1])["response_url"]
+        made[kind] = orjson.loads(at.recipients.bodies[-1])["response_url"]
     heard = await at.ask(calls["list"].written())
     assert heard is not None
     made["page"] = heard.headers["link"].partition("<")[2].partition(">")[0]

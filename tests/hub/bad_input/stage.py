@@ -48,6 +48,9 @@ from tests.sim.loop import VirtualClock, VirtualLoop
 T = TypeVar("T")
 
 HUB, CPO, EMSP = PartyId("NL", "HUB"), PartyId("NL", "ABC"), PartyId("DE", "XYZ")
+USUAL = frozenset(("platform_registered", "platform_unregistered", "location_elsewhere", "location_not_rewritten"))
+"""Events of the logging that tell of no defect."""
+
 CREDENTIALS = {"cpo": "c" * 40, "emsp": "e" * 40, "invited": "i" * 40}
 
 
@@ -95,7 +98,7 @@ class Stage:
     def __init__(self, loop: Loop, printed: io.StringIO, settings: Settings) -> None:
         self.loop, self.printed, self.settings = loop, printed, settings
         self.clock = VirtualClock(loop)
-        self.parties = Recipients()
+        self.recipients = Recipients()
         self.metrics = Metrics()
         self.store = MemoryStore()
         self.log = MemoryLog(PUBLIC, clock=self.clock.utc, partitions=4, retention_ms=1000)
@@ -114,10 +117,12 @@ class Stage:
         registry = self._registry = Registry(self.store, keys, hub=HUB, now=clock.utc, monotonic=clock.monotonic)
         await registry.start()
         self._stack.push_async_callback(registry.stop)
-        handshake = Handshake(self.parties, within=settings.handshake_seconds, allow_networks=settings.allow_networks)
+        handshake = Handshake(
+            self.recipients, within=settings.handshake_seconds, allow_networks=settings.allow_networks
+        )
         common = Common(
             settings=settings, clock=clock, name="stage", log=self.log, store=self.store, registry=registry,
-            client=cast("Client", self.parties), desk=Desk(registry, keys, handshake, Identity.of(settings)),
+            client=cast("Client", self.recipients), desk=Desk(registry, keys, handshake, Identity.of(settings)),
             rewriter=Rewriter(keys, self.store, settings.public_url, now=clock.utc), metrics=self.metrics,
         )  # fmt: skip
         self.worker = make_worker(common)
@@ -157,15 +162,15 @@ class Stage:
 
     # --- what is looked at -------------------------------------------------------------------------------------------
 
-    def unchanged(self) -> bool:
-        """Whether nothing was logged since the last look but that a platform registered or left; those are back."""
-        said = self.printed.getvalue()[self._looked :] if self.printed.tell() > self._looked else ""
+    def said(self) -> list[str]:
+        """What was logged since the last look, but what is usual; platforms that registered or left are put back."""
+        if self.printed.tell() == self._looked and not self.failed:
+            return []
+        lines = self.printed.getvalue()[self._looked :].splitlines()
         self._looked = self.printed.tell()
-        if said:
-            self.run(self.restore())
-            self.run(self._registry.refresh())
-        events = {orjson.loads(line)["event"] for line in said.splitlines()}
-        return events <= {"platform_registered", "platform_unregistered"} and not self.failed
+        self.run(self.restore())
+        self.run(self._registry.refresh())
+        return [line for line in lines if orjson.loads(line)["event"] not in USUAL] + list(map(str, self.failed))
 
     def waiting(self) -> int:
         """Callers of directed pushes that are still waited for."""

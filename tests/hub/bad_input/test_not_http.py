@@ -59,7 +59,7 @@ async def refused(at: Stage, said: bytes, *, after: bytes = b"") -> None:
         line.say(after)
         first = await line.hear()
         assert first is not None and first.http_status == 200
-    done = len(at.parties.bodies)
+    done = len(at.recipients.bodies)
     line.say(said)
     heard = await line.hear()
     assert heard is not None
@@ -69,7 +69,7 @@ async def refused(at: Stage, said: bytes, *, after: bytes = b"") -> None:
     assert not any(secret in heard.message for secret in CREDENTIALS.values())
     assert await line.hear() is None
     assert at.loop.now < at.settings.header_seconds
-    assert len(at.parties.bodies) == done
+    assert len(at.recipients.bodies) == done
 
 
 @pytest.mark.parametrize("name", NOT_HTTP)
@@ -77,7 +77,7 @@ def test_p10_what_is_not_http_is_400_with_an_envelope_and_the_connection_ends(na
     with stage() as at:
         at.run(refused(at, NOT_HTTP[name]))
         at.run(refused(at, NOT_HTTP[name], after=RIGHT.written()))
-        assert at.unchanged()
+        assert at.said() == []
 
 
 def test_what_comes_before_it_is_answered_before_it() -> None:
@@ -91,11 +91,11 @@ def test_what_comes_before_it_is_answered_before_it() -> None:
 
     with stage() as at:
         at.run(story(at))
-        assert at.unchanged()
+        assert at.said() == []
 
 
 def test_what_comes_in_one_piece_with_it_is_refused_with_it_and_not_done() -> None:
     """The library gives up what it has read of a piece that it cannot read to its end."""
     with stage() as at:
         at.run(refused(at, RIGHT.written() * 3 + b"nonsense\r\n\r\n"))
-        assert at.unchanged()
+        assert at.said() == []
