@@ -24,6 +24,7 @@ CRE-1   own        own        own
 CRE-2   own        own        own
 CRE-3   own        own        own
 CRE-4   own        own        own
+HCI-S1  own        own        own
 LOC-S1  2001       2001       relay
 LOC-S2  4001       2001       relay
 LOC-S3  4001       2001       relay
