@@ -39,6 +39,8 @@ class Written(web.StreamResponse):
         head = _head(self._response, self._common, keep=keep, old=request.version < (1, 1))
         body = b"" if request.method == "HEAD" else self._response.body
         await writer.write(head + body, drain=False)
+        # aiohttp remembers the last response of a connection until its next one: it need not remember the body.
+        del self._response, self._common, head, body
         # After small answers too: for who asks on and on and reads nothing, they would pile up.
         if request.protocol.writing_paused:
             await self._drain(request)

@@ -17,6 +17,7 @@ from hub.logging import configure
 from hub.processes import orders as words
 from hub.processes.hub import Hub
 from hub.processes.member import hold_name
+from hub.processes.open_files import raise_open_files
 from hub.processes.orders import Orders
 from hub.processes.parts import CannotServe, Parts, check
 from hub.processes.place import Place
@@ -31,6 +32,7 @@ _LOOK_SECONDS: Final = 1.0
 def run(settings: Settings, parts: Parts, processes: int | None = None) -> int:
     """The exit code of `ocpi-hub serve`, `edge` or `worker`; of so many processes with a supervisor where told."""
     configure(level=settings.logging_level, style=settings.logging_format)
+    raise_open_files()
     place = Place.found(os.environ)
     try:
         check(parts, settings, processes=processes or 1)

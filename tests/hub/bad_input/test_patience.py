@@ -7,8 +7,9 @@ import asyncio
 import pytest
 
 from tests.connectors.v2_2_1 import objects
+from tests.hub.bad_input.recipients import THEIRS, answered
 from tests.hub.bad_input.spoken import spoken
-from tests.hub.bad_input.stage import Stage, stage
+from tests.hub.bad_input.stage import CPO, Stage, stage
 
 GET = spoken("versions", "GET", "/ocpi/versions", "cpo").written()
 PUT = spoken("put", "PUT", "/ocpi/2.2.1/receiver/locations/NL/ABC/LOC1", "cpo", objects.location())
@@ -130,6 +131,27 @@ def test_who_asks_on_and_reads_nothing_is_not_kept_answers_without_end() -> None
         await asyncio.sleep(1)
         assert line.unread < 100_000
         line.end()
+
+    with stage() as at:
+        at.run(story(at))
+        assert at.traces() == []
+
+
+def test_an_idle_connection_keeps_nothing_of_its_last_answer() -> None:
+    gone = []
+
+    class Body(bytes):
+        def __del__(self) -> None:
+            gone.append(len(self))
+
+    async def story(at: Stage) -> None:
+        line, read = at.connect(), spoken("one", "GET", "/ocpi/2.2.1/sender/locations/LOC1", "emsp", None, CPO)
+        at.recipients.answer = lambda method, url: answered(Body(THEIRS + b" " * 100_000))
+        line.say(read.written())
+        assert await line.hear() is not None
+        await asyncio.sleep(0)
+        assert not line.closed
+        assert gone == [len(THEIRS) + 100_000]
 
     with stage() as at:
         at.run(story(at))
