@@ -31,6 +31,11 @@ class Operated:
     operator_port: int
 
     @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        raise NotImplementedError
+
+    @property
     def operator_key(self) -> str:
         """The key as it is set, or as the hub made it."""
         raise NotImplementedError
