@@ -141,7 +141,7 @@ class Kafka:
         self._options = {"session": session, "settle": settle, "static": static}
         self.logs: list[KafkaLog] = []
 
-    async def open(self) -> Log:
+    async def open(self) -> KafkaLog:
         await make_topics(self.address, (*TOPICS, REPLIES))
         self.log = await self.another()
         return self.log
@@ -190,9 +190,12 @@ class Held:
         self._producer = producer
         self._go = asyncio.Event()
         self._go.set()
+        self._held: int | None = None
         self._refusals = 0
 
-    def hold(self) -> None:
+    def hold(self, partition: int | None = None) -> None:
+        """What goes to this partition, or to any."""
+        self._held = partition
         self._go.clear()
 
     def let_go(self) -> None:
@@ -213,7 +216,8 @@ class Held:
         return asyncio.ensure_future(self._send(batch, topic, partition))
 
     async def _send(self, batch: Any, topic: str, partition: int) -> Any:
-        await self._go.wait()
+        if self._held in {None, partition}:
+            await self._go.wait()
         return await (await self._producer.send_batch(batch, topic, partition=partition))
 
 

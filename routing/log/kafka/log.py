@@ -90,7 +90,6 @@ class KafkaLog:
     async def start(self) -> None:
         """Raises LogAway, or LogUnusable for topics that are missing or do not agree; nothing is left behind then."""
         quiet()
-        self._loop = asyncio.get_running_loop()
         await self._learn()
         wire = Wire(self._address, [self._address.topic(name) for name in self._counts])
         try:
@@ -102,7 +101,7 @@ class KafkaLog:
         self._wire = wire
         self._replies = Replies(wire, self._address.topic(REPLIES), self._epochs[REPLIES])
         self._closed = False
-        self._watching = self._loop.create_task(self._watch(wire))
+        self._watching = asyncio.get_running_loop().create_task(self._watch(wire))
 
     async def close(self) -> None:
         if self._closed:
@@ -146,9 +145,10 @@ class KafkaLog:
     # --- publishing --------------------------------------------------------------------------------------------------
 
     async def publish(self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float) -> Published:
-        future: asyncio.Future[Published] = self._loop.create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Published] = loop.create_future()
         item = self.publisher.put(self._lane(topic, key), key, headers, value, One(future))
-        late = self._loop.call_later(within, self.publisher.give_up, (item,))
+        late = loop.call_later(within, self.publisher.give_up, (item,))
         try:
             return await future
         finally:
@@ -157,7 +157,8 @@ class KafkaLog:
     def publish_all(
         self, topic: str, records: Sequence[tuple[bytes, Headers, bytes]], *, within: float
     ) -> asyncio.Future[None]:
-        done: asyncio.Future[None] = self._loop.create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
         together = Together(len(records), done)
         if not records:
             done.set_result(None)
@@ -168,7 +169,7 @@ class KafkaLog:
                 items.append(self.publisher.put(self._lane(topic, key), key, headers, value, together))
         except PublishRefused as error:
             together.failed(error)
-        late = self._loop.call_later(within, self.publisher.give_up, items)
+        late = loop.call_later(within, self.publisher.give_up, items)
         done.add_done_callback(lambda _: late.cancel())
         return done
 
@@ -218,7 +219,7 @@ class KafkaLog:
         edge = to.edge.encode()
         on_reply = self._replies.edges.get(edge) if self._replies is not None else None
         if on_reply is not None:  # an edge of this process
-            self._loop.call_soon(on_reply, headers, value)
+            asyncio.get_running_loop().call_soon(on_reply, headers, value)
             return
         lane = self._lanes.get(TopicPartition(REPLIES, to.partition))
         if lane is None or self._closed:
@@ -228,7 +229,7 @@ class KafkaLog:
             item = self.publisher.put(lane, edge, headers, value, nobody)
         except PublishRefused:
             return  # whoever waits for it learns of it by its deadline
-        nobody.late = self._loop.call_later(_REPLY_SECONDS, self.publisher.give_up, (item,))
+        nobody.late = asyncio.get_running_loop().call_later(_REPLY_SECONDS, self.publisher.give_up, (item,))
 
     async def trim(self) -> int:
         """Nothing to do: retention is the cluster's."""
