@@ -165,18 +165,18 @@ async def settle_without(*consumers: KafkaConsumer) -> None:
 
 
 async def test_it_may_not_begin_anything_while_the_broker_is_silent_and_may_again_when_it_is_not(
-    alone: Kafka, own_kafka: Broker
+    alone: Kafka, victim: Broker
 ) -> None:
     one, told = await join(alone.log, "one")
     await settle(one)
-    own_kafka.pause()
+    victim.pause()
     try:
         began = time.monotonic()
         while one.holds():
             assert time.monotonic() - began < 2.5
             await asyncio.sleep(0.01)
     finally:
-        own_kafka.go_on()
+        victim.go_on()
     await turns(one, until=one.holds)
     await alone.log.publish(LOCATIONS, b"", (), b"x", within=10)
     read: list[Record] = []

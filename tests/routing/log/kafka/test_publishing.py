@@ -80,7 +80,7 @@ class Load:
 
 
 async def test_a_broker_that_is_killed_loses_nothing_doubles_nothing_and_keeps_the_order(
-    alone: Kafka, own_kafka: Broker
+    alone: Kafka, victim: Broker
 ) -> None:
     log = alone.log
     load = Load(log)
@@ -88,10 +88,10 @@ async def test_a_broker_that_is_killed_loses_nothing_doubles_nothing_and_keeps_t
     troubles = set()
     for _ in range(2):
         await asyncio.sleep(1)
-        await asyncio.to_thread(own_kafka.kill)
+        await asyncio.to_thread(victim.kill)
         await asyncio.sleep(2)
         troubles.add(log.trouble())
-        await asyncio.to_thread(own_kafka.start)
+        await asyncio.to_thread(victim.start)
         await until_well(log)
     landed = len(load.landed)
     await asyncio.sleep(1)
@@ -112,11 +112,12 @@ async def test_a_broker_that_is_killed_loses_nothing_doubles_nothing_and_keeps_t
 
 
 async def test_of_a_broker_that_is_silent_nobody_knows_and_what_waits_behind_is_refused(
-    alone: Kafka, own_kafka: Broker
+    alone: Kafka, victim: Broker
 ) -> None:
     log = alone.log
     await log.publish(LOCATIONS, b"key", (), b"before", within=10)
-    own_kafka.pause()
+    victim.pause()
+    await asyncio.sleep(0.1)  # all of it stands still
     try:
         first = asyncio.create_task(log.publish(LOCATIONS, b"key", (), b"sent", within=1.5))
         await asyncio.sleep(0.2)
@@ -130,15 +131,16 @@ async def test_of_a_broker_that_is_silent_nobody_knows_and_what_waits_behind_is_
             assert time.monotonic() < until
             await asyncio.sleep(0.05)
     finally:
-        own_kafka.go_on()
+        victim.go_on()
     await until_well(log)
     await log.publish(LOCATIONS, b"key", (), b"after", within=10)
     there = await everything(log)
     assert there[TopicPartition(LOCATIONS, partition_of(b"key", PARTITIONS))] == [b"before", b"sent", b"after"]
 
 
-async def test_closing_does_not_wait_for_a_broker_that_is_silent(alone: Kafka, own_kafka: Broker) -> None:
-    own_kafka.pause()
+async def test_closing_does_not_wait_for_a_broker_that_is_silent(alone: Kafka, victim: Broker) -> None:
+    victim.pause()
+    await asyncio.sleep(0.1)  # all of it stands still
     try:
         publishing = asyncio.create_task(alone.log.publish(LOCATIONS, b"key", (), b"sent", within=60))
         await asyncio.sleep(0.2)
@@ -146,7 +148,7 @@ async def test_closing_does_not_wait_for_a_broker_that_is_silent(alone: Kafka, o
         with pytest.raises(PublishUnknown):
             await publishing
     finally:
-        own_kafka.go_on()
+        victim.go_on()
 
 
 async def test_more_than_fits_is_refused_at_once(engine: Kafka) -> None:

@@ -227,14 +227,14 @@ async def test_a_record_larger_than_what_is_asked_for_is_read(engine: Kafka) -> 
     assert len(found[0].value) == 1_000_000
 
 
-async def test_reading_goes_on_by_itself_after_the_broker_was_killed(alone: Kafka, own_kafka: Broker) -> None:
+async def test_reading_goes_on_by_itself_after_the_broker_was_killed(alone: Kafka, victim: Broker) -> None:
     one, told = await join(alone.log)
     await settle(one)
     await put(alone.log, 5)
     records = await read(one, 3, max_records=3)
-    await asyncio.to_thread(own_kafka.kill)
+    await asyncio.to_thread(victim.kill)
     records += await one.read(max_records=100, max_bytes=10**6, wait=1)
-    await asyncio.to_thread(own_kafka.start)
+    await asyncio.to_thread(victim.start)
     await put(alone.log, 5)
     records += await read(one, 10 - len(records), seconds=30)
     assert [record.value for record in records] == [b"%d" % number for number in (*range(5), *range(5))]
