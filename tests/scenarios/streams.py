@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from connectors.sample import NoAnswer, SamplePlatform
 from routing.log.kafka.address import KafkaAddress
-from routing.log.kafka.group_protocol import read_assignment
+from routing.log.kafka.group_protocol import read_given
 from routing.log.port import TopicPartition, partition_of
 from routing.worker.worker import GROUP
 from tests.scenarios import bodies
@@ -98,6 +98,6 @@ async def owners(backing: OnEngines) -> dict[TopicPartition, str]:
         await admin.close()
     found = {}
     for _, client, _, _, assignment in answer.groups[0][5]:
-        for tp in read_assignment(assignment)[0]:
+        for tp in read_given(assignment).tps:
             found[TopicPartition(tp.topic.removeprefix(address.prefix), tp.partition)] = client
     return found
