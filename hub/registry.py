@@ -212,6 +212,31 @@ class Registry:
                 await self.refresh()
         raise AssertionError("unreachable")
 
+    async def edit(self, id: str, decide: Callable[[Platform], Platform], *, revision: int | None = None) -> Platform:
+        """As `change`, for a person who decided on what they saw: of two such edits at once only the first is made.
+
+        What the hub itself changes meanwhile (its status, a credential's use) is no edit. With `revision` the edit is
+        of exactly that one. Raises Conflict with the newer revision, KeyError, and what `save` raises.
+        """
+        seen = current = self._directory.platforms[id]
+        if revision is not None and revision != seen.revision:
+            await self.refresh()  # the other process that the person spoke to may be ahead of this one
+            seen = current = self._directory.platforms[id]
+            if revision != seen.revision:
+                raise Conflict(f"platform {id}", seen.revision)
+        for _ in range(MAX_CONFLICTS):
+            wanted = decide(current)
+            if wanted == current:
+                return current
+            try:
+                return await self.save(wanted)
+            except Conflict as lost:
+                await self.refresh()
+                current = self._directory.platforms[id]
+                if revision is not None or _edited(current) != _edited(seen):
+                    raise Conflict(f"platform {id}", max(lost.current, current.revision)) from None
+        raise Conflict(f"platform {id}", current.revision)
+
     def authorization_for(self, platform: Platform) -> str:
         """The value of the Authorization header that the hub presents to this platform.
 
@@ -266,3 +291,9 @@ class Registry:
                 log.exception("directory_not_read")
                 await asyncio.sleep(RETRY_SECONDS)
                 self._changed.set()
+
+
+def _edited(platform: Platform) -> object:
+    """What people decide of a platform."""
+    blocked = [(party.id, party.role, party.suspended, party.removed) for party in platform.parties]
+    return platform.settings, platform.removed, platform.invited, blocked

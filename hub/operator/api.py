@@ -14,9 +14,9 @@ from hub.onboarding.desk import Desk, told
 from hub.onboarding.invitations import invite
 from hub.operator import actions, requests, views
 from hub.operator.answers import answer, failure
-from hub.operator.requests import BadRequest
+from hub.operator.requests import BadRequest, ChangedMeanwhile
 from routing.directory import Platform
-from routing.store.port import Store
+from routing.store.port import Conflict, Store
 
 PAGE, LARGEST_PAGE = 100, 1000
 
@@ -111,14 +111,20 @@ class Api:
         platform = self._desk.registry.directory.platforms.get(id)
         if platform is None or platform.removed:
             return failure(404, f"there is no platform {id}; party show tells the platform of a party")
-        return answer(views.settings_of(await self._change(platform, decide)))
+        changed = await self._change(platform, decide, revision=body.revision)
+        return answer({**views.settings_of(changed), "revision": changed.revision})
 
     def _of(self, which: Callable[[Platform], bool]) -> list[Platform]:
         return [platform for platform in self._desk.registry.directory.platforms.values() if which(platform)]
 
-    async def _change(self, platform: Platform, decide: Callable[[Platform], Platform]) -> Platform:
+    async def _change(
+        self, platform: Platform, decide: Callable[[Platform], Platform], *, revision: int | None = None
+    ) -> Platform:
         with told():
-            return await self._desk.registry.change(platform.id, decide)
+            try:
+                return await self._desk.registry.edit(platform.id, decide, revision=revision)
+            except Conflict as lost:
+                raise ChangedMeanwhile(lost.current) from None
 
 
 def _party(request: web.Request) -> PartyId:

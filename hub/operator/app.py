@@ -24,7 +24,7 @@ from hub.operator.agreements import AgreementsApi
 from hub.operator.answers import answer, failure
 from hub.operator.api import Api
 from hub.operator.readiness import Readiness
-from hub.operator.requests import BadRequest
+from hub.operator.requests import BadRequest, ChangedMeanwhile
 from hub.registry import Registry
 from routing.store.port import Store, StoreError
 
@@ -99,11 +99,15 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return failure(404, f"there is nothing at {request.path}")
     except web.HTTPMethodNotAllowed as wrong:
         allowed = ", ".join(sorted(wrong.allowed_methods))
-        return failure(405, f"{request.method} is not a method of {request.path}; it has {allowed}", Allow=allowed)
+        return failure(
+            405, f"{request.method} is not a method of {request.path}; it has {allowed}", headers={"Allow": allowed}
+        )
     except web.HTTPException as wrong:
         return failure(wrong.status, wrong.reason)
     except BadRequest as wrong:
         return failure(400, str(wrong))
+    except ChangedMeanwhile as lost:
+        return failure(409, str(lost), revision=lost.revision)
     except (EngineAway, StoreError) as away:
         log.warning("operator_call_failed", path=request.path, reason=str(away))
         return failure(503, "the hub's store cannot be used now; repeat it")

@@ -17,6 +17,17 @@ class BadRequest(Exception):
     """The body or a parameter is not what belongs there; the sentence says where."""
 
 
+class ChangedMeanwhile(Exception):
+    """Somebody else changed the record that this was meant for; `revision` is what it is at now."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(
+            f"somebody else changed this platform meanwhile, and it is at revision {revision} now:"
+            " look at it, and say again what it should be"
+        )
+        self.revision = revision
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -70,11 +81,15 @@ class PutAgreement(_Body):
 
 
 class PatchSettings(_Body):
-    """PATCH /api/platforms/{id}/settings: what is left out stays; `form` null lets the platform's own form decide."""
+    """PATCH /api/platforms/{id}/settings: what is left out stays; `form` null lets the platform's own form decide.
+
+    With `revision` it is for that revision of the platform only.
+    """
 
     validation: Annotated[Validate | None, Field(alias="validate")] = None
     form: Literal["raw", "base64"] | None = None
     origins: Annotated[list[str] | None, Field(max_length=100)] = None
+    revision: Annotated[int | None, Field(ge=0)] = None
 
     @field_validator("origins")
     @classmethod

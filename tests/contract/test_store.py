@@ -1,4 +1,4 @@
-"""What routing/store/port.py says, on every engine. An engine joins by a branch in `make`."""
+"""What routing/store/port.py says, on every engine. An engine joins in stores.py."""
 
 from __future__ import annotations
 
@@ -15,34 +15,19 @@ from routing.agreements import Agreement, Effect
 from routing.directory import Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
 from routing.log.port import Position, TopicPartition
 from routing.state import ObjectState, Part, StateKey
-from routing.store.embedded import EmbeddedStore
-from routing.store.memory import MemoryData, MemoryStore
-from routing.store.mongo import MongoStore
 from routing.store.port import CdrKey, CdrRecord, Conflict, LeaseLost, Mark, SetAside, Store, Taken
-from tests.engines.databases import database
+from tests.contract.stores import ENGINES, SEVERAL_PROCESSES, Making, making
 
 CPO = PartyId("NL", "TNM")
 EMSP = PartyId("DE", "EMS")
 TP = TopicPartition("ocpi.locations", 7)
 
 
-Making = Callable[[], Store]
-
-SEVERAL_PROCESSES = ("memory", "mongo")
-"""The engines whose handles hear of one another; the embedded one serves one process, and so one handle."""
-
-
-@pytest.fixture(params=("embedded", "memory", "mongo"))
+@pytest.fixture(params=ENGINES)
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Making]:
-    """How to open handles, one after the other or side by side, on the same data."""
-    if request.param == "embedded":
-        yield lambda: EmbeddedStore(tmp_path)
-    elif request.param == "memory":
-        data = MemoryData()
-        yield lambda: MemoryStore(data)
-    else:
-        with database(request.getfixturevalue("mongo")) as uri:
-            yield lambda: MongoStore(uri, timeout=10)
+    """How to open handles on the same data."""
+    with making(request.param, tmp_path, request) as make:
+        yield make
 
 
 class Harness:

@@ -191,7 +191,10 @@ async def test_settings_change_only_what_is_given(operator: Operating) -> None:
         {},
     ):
         expected |= change
-        assert await operator.call("PATCH", path, change) == (200, expected)
+        status, answered = await operator.call("PATCH", path, change)
+        revision = answered.pop("revision")
+        assert (status, answered) == (200, expected)
+        assert revision == next(iter(operator.hub.registry.directory.platforms.values())).revision
     status, content = await operator.call("PATCH", path, {"origins": ["gopher://x"]})
     assert (status, "$.origins" in content["error"]) == (400, True)
 
