@@ -17,7 +17,13 @@ from urllib.parse import parse_qsl
 import pymongo
 from bson import Timestamp
 from motor.motor_asyncio import AsyncIOMotorChangeStream, AsyncIOMotorClient, AsyncIOMotorDatabase
-from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import (
+    ConfigurationError,
+    DuplicateKeyError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
@@ -132,7 +138,10 @@ class Connection:
             raise StoreAway(trouble)
         try:
             async with asyncio.timeout(self.timeout + _GRACE):
-                return await work(db, *args, **kwargs)
+                try:
+                    return await work(db, *args, **kwargs)
+                except DuplicateKeyError:  # an upsert that another was quicker than: it finds that one now
+                    return await work(db, *args, **kwargs)
         except (PyMongoError, TimeoutError) as error:
             self._failed = told(error)
             self._judge()

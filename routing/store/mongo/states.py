@@ -1,8 +1,9 @@
 """Object state in MongoDB: one round trip a batch, each state conditional on a greater position.
 
-The `update` command is sent as it is, not by the library's bulk write: that makes each state a retryable write of its
-own, which costs the server a third more, and a state may be sent twice anyway. Names of fields are short because they
-stand in every document.
+Two things make it fast, measured at half of the server's time a state. The condition stands in the update, not in the
+query: a query by `_id` alone is not planned. And the `update` command is sent as it is, not by the library's bulk
+write, which would make of each state a retryable write with a record of its own; a state may be sent twice anyway.
+Names of fields are short because they stand in every document.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from routing.log.port import Position
 from routing.state import ObjectState, StateKey
 from routing.store.codec import decode_parts, encode_parts, state_key
 from routing.store.mongo.connection import DURABLE, Database, Document
+from routing.store.port import StoreAway
 
 _COMPOSED: Final = 1
 _DELETED: Final = 2
@@ -27,7 +29,11 @@ _UNCONFIRMED: Final = 4
 _WRITE_STATES: Final = 1000
 _WRITE_BYTES: Final = 4 * 2**20  # the server takes 16 MiB; encoding this much keeps the event loop from its turn
 _AGAIN_SECONDS: Final = 0.05
+_TRIES: Final = 5
 _DUPLICATE: Final = 11000
+
+# A field that is not there is less than any other: what was not there is inserted.
+_IF_GREATER: Final = [{"$replaceWith": {"$cond": [{"$lt": ["$p", "$$new.p"]}, "$$new", "$$ROOT"]}}]
 
 
 async def write(db: Database, states: Sequence[ObjectState], within: float) -> None:
@@ -40,14 +46,14 @@ async def write(db: Database, states: Sequence[ObjectState], within: float) -> N
             newest[state.key] = state
     left = iter(newest.values())
     while batch := _batch(left):
-        # Refused as a duplicate: a state as new is there, or was put there by somebody else while the server looked.
-        # In the second case ours may be newer, and then it finds what it replaces now.
-        refused = await _send(db, [_upsert(state) for state in batch], until)
-        if refused:
-            again = [_upsert(batch[at]) for at in refused]
-            for statement in again:
-                statement["upsert"] = False
-            await _send(db, again, until)
+        statements = [_statement(state) for state in batch]
+        for _ in range(_TRIES):
+            if not statements:
+                break
+            # Refused as duplicates are those that somebody else put there while the server looked: they are found now.
+            statements = [statements[at] for at in await _send(db, statements, until)]
+        else:
+            raise StoreAway("MongoDB refused states as duplicates again and again")
 
 
 async def read(db: Database, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
@@ -90,9 +96,9 @@ async def _send(db: Database, statements: list[Document], until: float) -> list[
     return [refused["index"] for refused in errors]
 
 
-def _upsert(state: ObjectState) -> Document:
+def _statement(state: ObjectState) -> Document:
     document = _document(state)
-    return {"q": {"_id": document["_id"], "p": {"$lt": document["p"]}}, "u": document, "upsert": True}
+    return {"q": {"_id": document["_id"]}, "u": _IF_GREATER, "c": {"new": document}, "upsert": True}
 
 
 def _document(state: ObjectState) -> Document:
