@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
@@ -65,6 +65,10 @@ class Registry:
         self._task: asyncio.Task[None] | None = None
         self._stale = True
         self._followers: list[Callable[[], None]] = []
+        self.edits = 0
+        """How many `edit` has made in this process."""
+        self._edited: dict[str, int] = {}
+        self._editing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(self) -> None:
         """Load the directory and follow its changes. Raises StoreAway."""
@@ -212,30 +216,35 @@ class Registry:
                 await self.refresh()
         raise AssertionError("unreachable")
 
-    async def edit(self, id: str, decide: Callable[[Platform], Platform], *, revision: int | None = None) -> Platform:
+    async def edit(
+        self, id: str, decide: Callable[[Platform], Platform], *, revision: int | None = None, since: int | None = None
+    ) -> Platform:
         """As `change`, for a person who decided on what they saw: of two such edits at once only the first is made.
 
-        What the hub itself changes meanwhile (its status, a credential's use) is no edit. With `revision` the edit is
-        of exactly that one. Raises Conflict with the newer revision, KeyError, and what `save` raises.
+        Two are at once when neither knew of the other. With `revision` the edit is of exactly that one; `since` is
+        what `edits` said when the person asked. What the hub itself changes meanwhile (its status, a credential's
+        use) is no edit. Raises Conflict with the newer revision, KeyError, and what `save` raises.
         """
-        seen = current = self._directory.platforms[id]
-        if revision is not None and revision != seen.revision:
-            await self.refresh()  # the other process that the person spoke to may be ahead of this one
+        async with self._editing[id]:
             seen = current = self._directory.platforms[id]
-            if revision != seen.revision:
+            if revision not in (None, seen.revision) or (since is not None and self._edited.get(id, 0) > since):
                 raise Conflict(f"platform {id}", seen.revision)
-        for _ in range(MAX_CONFLICTS):
-            wanted = decide(current)
-            if wanted == current:
-                return current
-            try:
-                return await self.save(wanted)
-            except Conflict as lost:
-                await self.refresh()
-                current = self._directory.platforms[id]
-                if revision is not None or _edited(current) != _edited(seen):
-                    raise Conflict(f"platform {id}", max(lost.current, current.revision)) from None
-        raise Conflict(f"platform {id}", current.revision)
+            for _ in range(MAX_CONFLICTS):
+                wanted = decide(current)
+                if wanted == current:
+                    return current
+                try:
+                    saved = await self.save(wanted)
+                except Conflict as lost:
+                    await self.refresh()
+                    current = self._directory.platforms[id]
+                    if revision is not None or _decided(current) != _decided(seen):
+                        raise Conflict(f"platform {id}", max(lost.current, current.revision)) from None
+                else:
+                    self.edits += 1
+                    self._edited[id] = self.edits
+                    return saved
+            raise Conflict(f"platform {id}", current.revision)
 
     def authorization_for(self, platform: Platform) -> str:
         """The value of the Authorization header that the hub presents to this platform.
@@ -293,7 +302,7 @@ class Registry:
                 self._changed.set()
 
 
-def _edited(platform: Platform) -> object:
+def _decided(platform: Platform) -> object:
     """What people decide of a platform."""
     blocked = [(party.id, party.role, party.suspended, party.removed) for party in platform.parties]
     return platform.settings, platform.removed, platform.invited, blocked

@@ -20,6 +20,9 @@ from routing.store.port import Conflict, Store
 
 PAGE, LARGEST_PAGE = 100, 1000
 
+EDITS_AT_ARRIVAL = web.RequestKey("edits_at_arrival", int)
+"""What `Registry.edits` said when the request came."""
+
 
 class Api:
     """The handlers. Raises what `hub.operator.app` turns into sentences."""
@@ -64,20 +67,20 @@ class Api:
         return _unknown(party) if shown is None else answer(shown)
 
     async def _suspend(self, request: web.Request) -> web.Response:
-        return await self._block(_party(request), on=True)
+        return await self._block(request, on=True)
 
     async def _resume(self, request: web.Request) -> web.Response:
-        return await self._block(_party(request), on=False)
+        return await self._block(request, on=False)
 
-    async def _block(self, party: PartyId, *, on: bool) -> web.Response:
-        now = self._desk.registry.now()
+    async def _block(self, request: web.Request, *, on: bool) -> web.Response:
+        party, now = _party(request), self._desk.registry.now()
         hosts = self._of(lambda platform: actions.hosts(platform, party))
         if not hosts:
             if self._of(lambda platform: actions.concerns(platform, party)):
                 return failure(409, f"{party} is invited and has not registered yet; remove withdraws its invitation")
             return _unknown(party)
         for platform in hosts:
-            await self._change(platform, lambda current: actions.suspended(current, party, on=on, now=now))
+            await self._change(request, platform, lambda current: actions.suspended(current, party, on=on, now=now))
         return await self._shown(party)
 
     async def _remove(self, request: web.Request) -> web.Response:
@@ -86,7 +89,7 @@ class Api:
         if not hosts:
             return _unknown(party)
         for platform in hosts:
-            await self._change(platform, lambda current: actions.removed(current, party, now=now))
+            await self._change(request, platform, lambda current: actions.removed(current, party, now=now))
         return await self._shown(party)
 
     async def _connect(self, request: web.Request) -> web.Response:
@@ -111,18 +114,25 @@ class Api:
         platform = self._desk.registry.directory.platforms.get(id)
         if platform is None or platform.removed:
             return failure(404, f"there is no platform {id}; party show tells the platform of a party")
-        changed = await self._change(platform, decide, revision=body.revision)
+        changed = await self._change(request, platform, decide, revision=body.revision)
         return answer({**views.settings_of(changed), "revision": changed.revision})
 
     def _of(self, which: Callable[[Platform], bool]) -> list[Platform]:
         return [platform for platform in self._desk.registry.directory.platforms.values() if which(platform)]
 
     async def _change(
-        self, platform: Platform, decide: Callable[[Platform], Platform], *, revision: int | None = None
+        self,
+        request: web.Request,
+        platform: Platform,
+        decide: Callable[[Platform], Platform],
+        *,
+        revision: int | None = None,
     ) -> Platform:
         with told():
             try:
-                return await self._desk.registry.edit(platform.id, decide, revision=revision)
+                return await self._desk.registry.edit(
+                    platform.id, decide, revision=revision, since=request.get(EDITS_AT_ARRIVAL)
+                )
             except Conflict as lost:
                 raise ChangedMeanwhile(lost.current) from None
 

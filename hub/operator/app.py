@@ -22,7 +22,7 @@ from connectors.errors import (
 from hub.onboarding.desk import Desk
 from hub.operator.agreements import AgreementsApi
 from hub.operator.answers import answer, failure
-from hub.operator.api import Api
+from hub.operator.api import EDITS_AT_ARRIVAL, Api
 from hub.operator.readiness import Readiness
 from hub.operator.requests import BadRequest, ChangedMeanwhile
 from hub.registry import Registry
@@ -84,6 +84,7 @@ def _fresh(registry: Registry) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path not in OPEN_PATHS:
+            request[EDITS_AT_ARRIVAL] = registry.edits
             with suppress(StoreError):  # what only reads goes on from what is known
                 await registry.refresh()
         return await handler(request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from itertools import count
@@ -20,6 +20,7 @@ from connectors.values import Role
 from hub.onboarding.desk import Desk, Identity
 from hub.onboarding.handshake import Handshake
 from hub.operator.app import operator_app
+from hub.operator.readiness import readiness
 from hub.registry import Registry
 from routing.directory import Party, Platform, Status
 from routing.store.port import Store
@@ -48,7 +49,9 @@ class Operator:
         stack.push_async_callback(self.registry.stop)
         handshake = Handshake(Client(LOOPBACK), within=1.0, allow_networks=LOOPBACK)
         desk = Desk(self.registry, made_keys(), handshake, Identity(HUB, "Test", "http://127.0.0.1/versions", 1, 1))
-        server = TestServer(operator_app(desk, self.store, SecretStr(KEY), ready=(), metrics=lambda: b""))
+        server = TestServer(
+            operator_app(desk, self.store, SecretStr(KEY), ready=lambda: readiness(()), metrics=lambda: b"")
+        )
         await server.start_server()
         stack.push_async_callback(server.close)
         self._base = f"http://127.0.0.1:{server.port}"
@@ -88,14 +91,17 @@ async def test_of_two_simultaneous_edits_one_is_200_and_one_409(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one, other = operators
-    barrier, saves = asyncio.Barrier(2), count(1)
+    if one is other:
+        _hold_until_both_came(one.store, monkeypatch)
+    else:
+        barrier, saves = asyncio.Barrier(2), count(1)
 
-    async def both_decided() -> None:
-        if next(saves) <= 2:
-            await barrier.wait()
+        async def both_decided() -> None:
+            if next(saves) <= 2:
+                await barrier.wait()
 
-    for store in {one.store, other.store}:
-        monkeypatch.setattr(store, "save_platform", _after(both_decided, store.save_platform))
+        for store in (one.store, other.store):
+            monkeypatch.setattr(store, "save_platform", _after(both_decided, store.save_platform))
     results = await asyncio.gather(one.call(*edits[0]), other.call(*edits[1]))
     assert sorted(status for status, _ in results) == [200, 409], results
     monkeypatch.undo()
@@ -136,6 +142,19 @@ async def test_what_the_hub_changes_by_itself_meanwhile_is_no_other_edit(
     status, _ = await one.call("POST", "/api/parties/NL/TNM/suspend")
     (current,) = (await one.store.load_platforms())[1]
     assert (status, current.status, current.parties[0].suspended) == (200, Status.OFFLINE, True)
+
+
+def _hold_until_both_came(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator port reads the directory for each request that comes."""
+    came, loads, load = asyncio.Event(), count(1), store.load_platforms
+
+    async def loading() -> tuple[int, Sequence[Platform]]:
+        if next(loads) == 2:
+            came.set()
+        return await load()
+
+    monkeypatch.setattr(store, "load_platforms", loading)
+    monkeypatch.setattr(store, "save_platform", _after(came.wait, store.save_platform))
 
 
 def _after(first: Callable[[], Awaitable[object]], save: Callable[[Platform], Awaitable[Platform]]) -> Any:
