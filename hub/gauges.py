@@ -57,6 +57,12 @@ LAG: Final = Gauge(
     (),
     Together.WORST,
 )
+SKEW: Final = Gauge(
+    "ocpi_hub_clock_skew_seconds",
+    "By how much the log's clock is at least ahead of this machine's (negative: behind); of several the worst",
+    (),
+    Together.WORST,
+)
 PROCESSES: Final = Gauge(
     "ocpi_hub_processes", "Processes of this machine that run together, by how far they are", ("phase",), Together.SUM
 )

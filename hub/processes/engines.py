@@ -17,6 +17,7 @@ import structlog
 
 from hub.processes.parts import CannotServe
 from hub.settings import Settings
+from hub.skew import Skew
 from routing.log.port import Log, LogAway, LogError
 from routing.store.port import Store, StoreAway, StoreError
 from routing.topics import PUBLIC
@@ -42,6 +43,13 @@ class Staying(Protocol):
     """A log whose consumers are waited for when they stop, unless they leave."""
 
     def leaves(self) -> None: ...
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A log that has a clock of its own."""
+
+    skew: Skew
 
 
 AnEngine = TypeVar("AnEngine", bound=Engine)

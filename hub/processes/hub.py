@@ -11,14 +11,14 @@ from typing import Any
 from hub.clientinfo.announcer import Announcer
 from hub.counts_file import FileCounts
 from hub.edge.edge import Edge
-from hub.gauges import PROCESSES
+from hub.gauges import PROCESSES, SKEW
 from hub.metrics import Metrics
 from hub.operator.readiness import Readiness, Trouble, readiness, sentences
 from hub.processes import orders as words
 from hub.processes.board import Board, Phase
 from hub.processes.common import LEAST_SETTLE, Common, open_common, settle_most
 from hub.processes.edge import make_edge
-from hub.processes.engines import Staying
+from hub.processes.engines import Measuring, Staying
 from hub.processes.listening import listening
 from hub.processes.operator import open_operator
 from hub.processes.orders import Orders
@@ -27,6 +27,7 @@ from hub.processes.place import Place
 from hub.processes.tidying import tidy_often
 from hub.processes.worker import make_worker
 from hub.settings import Settings
+from hub.skew import Skew
 from routing.clock import SystemClock
 from routing.log.port import LogError
 from routing.store.port import StoreError
@@ -89,6 +90,9 @@ class Hub:
         announcer = Announcer(common.store, common.registry, common.client, common.clock, name=common.name)
         self._often("clientinfo", announcer.run())
         self._often("event-loop-lag", self.metrics.measure_lag())
+        skew = common.log.skew if isinstance(common.log, Measuring) else Skew()
+        self.metrics.gauge(SKEW, lambda: [((), skew.seconds())])
+        self._often("clock-skew", skew.warn_often())
         if self.parts.edge:
             await self._open_edge(common)
         sockets = _inherited(self._place.operator if self._place is not None else ())

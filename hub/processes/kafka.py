@@ -8,6 +8,7 @@ from __future__ import annotations
 import structlog
 
 from hub.settings import Settings
+from hub.skew import Skew
 from routing.log.kafka.address import KafkaAddress
 from routing.log.kafka.difference import Tools
 from routing.log.kafka.log import KafkaLog
@@ -30,6 +31,8 @@ class HubLog(KafkaLog):
             single_node=address.single_node,
         )
         super().__init__(address, PUBLIC, settle=settle, session=settings.session_seconds, static=named, stay=named)
+        self.skew = Skew()
+        self.publisher.appended = self.skew.note
 
     async def start(self) -> None:
         """Raises also LogUnusable for topics that no hub may start on; what else is wrong with them is logged."""

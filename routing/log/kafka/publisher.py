@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
@@ -50,6 +50,11 @@ _FORBIDS: Final = (TopicAuthorizationFailedError, ClusterAuthorizationFailedErro
 _AGAIN_SECONDS: Final = 0.5
 _CLOSE_SECONDS: Final = 5.0
 _STALLED: Final = 3.0
+_APPEND_TIME: Final = 1  # of the two types of timestamp that Kafka has
+
+
+def _nothing(sent: int, appended: int, answered: int) -> None:
+    del sent, appended, answered
 
 
 class Lane:
@@ -113,6 +118,8 @@ class Publisher:
         self._producer: AIOKafkaProducer | None = None
         self._open = False
         self._away: str | None = None
+        self.appended: Callable[[int, int, int], None] = _nothing
+        """Told of each batch when it was handed over, appended by the log's clock, and answered (UTC ms)."""
 
     @property
     def held_bytes(self) -> int:
@@ -236,7 +243,7 @@ class Publisher:
         return items
 
     async def _send(self, producer: AIOKafkaProducer, lane: Lane, batch: Any, items: Sequence[Item]) -> None:
-        began = time.monotonic()
+        began, sent = time.monotonic(), time.time_ns() // 1_000_000
         handed_over = False
         error: Exception | None = None
         try:
@@ -254,6 +261,8 @@ class Publisher:
             if self._due:
                 self._begin_soon()
         if error is None:
+            if landed.timestamp_type == _APPEND_TIME:
+                self.appended(sent, landed.timestamp, time.time_ns() // 1_000_000)
             self._landed(lane, items, landed)
         else:
             first = time.monotonic() - began < BACKOFF

@@ -246,3 +246,13 @@ async def test_a_publisher_that_never_started_refuses() -> None:
     assert log.trouble()
     with pytest.raises(LogError):
         await log.publish(LOCATIONS, b"", (), b"", within=1)
+
+
+async def test_each_batch_tells_when_it_was_appended_by_the_logs_clock(engine: Kafka) -> None:
+    log = await engine.open()
+    told: list[tuple[int, int, int]] = []
+    log.publisher.appended = lambda *moments: told.append(moments)
+    published = [await log.publish(LOCATIONS, b"key", (), b"value", within=10) for _ in range(3)]
+    assert [appended for _, appended, _ in told] == [one.append_time for one in published]
+    for sent, appended, answered in told:
+        assert sent <= appended <= answered  # broker and test have one clock
