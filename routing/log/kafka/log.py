@@ -69,8 +69,7 @@ class KafkaLog:
         self._away: str | None = None
         self._watching: asyncio.Task[None] | None = None
         self.publisher = Publisher(address)
-        self._replying: Publisher | None = None
-        self._replying_starts: asyncio.Task[None] | None = None
+        self._replier: Publisher | None = None
         self._wire: Wire | None = None
         self._replies: Replies | None = None
 
@@ -82,8 +81,8 @@ class KafkaLog:
     def held_bytes(self) -> int:
         """What records take in memory: those on their way to the cluster, and those fetched and not yet read."""
         readers = sum(consumer.held_bytes for consumer in self._consumers)
-        replies = self._replies.held_bytes if self._replies is not None else 0
-        return self.publisher.held_bytes + readers + replies
+        writers = sum(each.held_bytes for each in (self.publisher, self._replier) if each is not None)
+        return writers + readers + (self._replies.held_bytes if self._replies is not None else 0)
 
     # --- life --------------------------------------------------------------------------------------------------------
 
@@ -109,11 +108,10 @@ class KafkaLog:
         self._closed = True
         for consumer in self._consumers:
             consumer.abandon()
-        for task in (self._watching, self._replying_starts):
-            if task is not None:
-                task.cancel()
-        publishers = [self.publisher, *([self._replying] if self._replying is not None else [])]
-        await asyncio.gather(*(publisher.close() for publisher in publishers))
+        if self._watching is not None:
+            self._watching.cancel()
+        publishers = (self.publisher, self._replier)
+        await asyncio.gather(*(publisher.close() for publisher in publishers if publisher is not None))
         await asyncio.gather(*(consumer.close() for consumer in self._consumers))
         if self._replies is not None:
             await self._replies.close()
@@ -224,12 +222,19 @@ class KafkaLog:
         lane = self._lanes.get(TopicPartition(REPLIES, to.partition))
         if lane is None or self._closed:
             return
+        replier = self._replier
+        if replier is None:
+            # Its own: a reply is worth nothing when it is late, and much of it when it waits for no replica.
+            replier = self._replier = Publisher(
+                self._address, durable=False, most_records=_REPLY_RECORDS, most_bytes=_REPLY_BYTES
+            )
+            replier.begin()
         nobody = Nobody()
         try:
-            item = self.publisher.put(lane, edge, headers, value, nobody)
+            item = replier.put(lane, edge, headers, value, nobody)
         except PublishRefused:
             return  # whoever waits for it learns of it by its deadline
-        nobody.late = asyncio.get_running_loop().call_later(_REPLY_SECONDS, self.publisher.give_up, (item,))
+        nobody.late = asyncio.get_running_loop().call_later(_REPLY_SECONDS, replier.give_up, (item,))
 
     async def trim(self) -> int:
         """Nothing to do: retention is the cluster's."""
