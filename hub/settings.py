@@ -157,7 +157,7 @@ class Settings(BaseSettings):
     max_body_bytes: Count = Field(4 * 2**20, description="Largest body that the edge takes; above it 413")
     max_answer_bytes: Count = Field(16 * 2**20, description="Largest answer that is read from a party; above it 4000")
     max_inflight_bytes: Count = Field(
-        256 * 2**20, description="Bodies of calls in flight that a process holds at once; above it 429"
+        256 * 2**20, description="Bodies of calls in flight and of their answers that a process holds; above it 429"
     )
     platform_inflight_bytes: Count = Field(64 * 2**20, description="A platform's share of them; above it 429")
     platform_inflight_calls: Count = Field(

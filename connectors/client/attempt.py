@@ -66,6 +66,13 @@ class Attempt:
 class Reply(ClientResponse):
     """aiohttp's response, whose connection is cut off when it is given up before it is whole."""
 
+    async def start(self, connection: Connection) -> ClientResponse:
+        """Wait for the header of the answer."""
+        protocol = cast("Conversation", connection.protocol)
+        await super().start(connection)
+        protocol.headed()
+        return self
+
     def close(self) -> None:
         """Give up: nothing of the request leaves the hub after this."""
         protocol = self._connection and self._connection.protocol
@@ -106,7 +113,7 @@ class Request(ClientRequest):
         except NotConnected:
             conn.release()
             raise
-        protocol.asked = True
+        protocol.ask()
         if attempt.body:
             await writer.write(attempt.body, drain=False)
         writer.set_eof()
@@ -133,7 +140,7 @@ class Request(ClientRequest):
         except NotConnected as refusal:
             protocol.set_exception(refusal)
             return
-        protocol.asked = True
+        protocol.ask()
         await super().write_bytes(writer, conn, content_length)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from aiohttp import ClientResponse, hdrs
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from connectors.client.holding import Holding
 from connectors.errors import HubError
 
 _ANY_ZLIB: Final = 32 + zlib.MAX_WBITS
@@ -15,20 +16,26 @@ _RAW_DEFLATE: Final = -zlib.MAX_WBITS
 _GZIP: Final = ("gzip", "x-gzip")
 
 
-async def read(response: ClientResponse, limit: int) -> bytes:
-    """The whole body as it came; raises HubError once it is over `limit` bytes, and what aiohttp raises."""
+async def read(response: ClientResponse, limit: int, holding: Holding, origin: str) -> bytes:
+    """The whole body as it came. Raises HubError over `limit` bytes or what `holding` allows, and what aiohttp does."""
     content = response.content
     first = await content.readany()
     if content.at_eof() and len(first) <= limit:
         return first
     if len(first) > limit or (response.content_length or 0) > limit:
         raise _over(limit)
+    held = 0
     body = bytearray(first)
-    while chunk := await content.readany():
-        body += chunk
-        if len(body) > limit:
-            raise _over(limit)
-    return bytes(body)
+    try:
+        while chunk := await content.readany():
+            body += chunk
+            if len(body) > limit:
+                raise _over(limit)
+            holding.hold(origin, len(body) - held)
+            held = len(body)
+        return bytes(body)
+    finally:
+        holding.release(origin, held)
 
 
 def decoded(headers: CIMultiDictProxy[str], body: bytes, limit: int) -> tuple[CIMultiDictProxy[str], bytes]:

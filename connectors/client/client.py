@@ -20,6 +20,7 @@ from connectors.client.attempt import Attempt, Reply, Request, payload
 from connectors.client.body import decoded, read
 from connectors.client.dialing import Connector, Resolver
 from connectors.client.guard import Guard
+from connectors.client.holding import Holding
 from connectors.client.origins import origin_of
 from connectors.errors import HubError, InvalidParameters, NotConnected, OutcomeUnknown
 
@@ -44,6 +45,7 @@ class Client:
     `allow_networks`: where http and private addresses are fine (promise 12). `connect_timeout` in seconds covers DNS,
     TCP and TLS. `body_limit` in bytes, of an answer. `resolver` is asked for names instead of the system (the caller
     closes it), `dns_ttl` seconds an answer of it is kept, `tls` replaces the default context (other authorities).
+    `held` bounds the answers that are read at one time.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Client:
         resolver: AbstractResolver | None = None,
         user_agent: str = "ocpi-hub",
         dns_ttl: int = 10,
+        held: Holding | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._guard = Guard(allow_networks)
@@ -64,6 +67,7 @@ class Client:
         self._user_agent = user_agent
         self._dns_ttl = dns_ttl
         self._tls = tls
+        self._held = held or Holding(16 * body_limit, 4 * body_limit)
         self._own_resolver: Resolver | None = None
         self._https: ClientSession | None = None
         self._http: ClientSession | None = None
@@ -142,7 +146,7 @@ class Client:
                 allow_redirects=False,
                 middlewares=(attempt.carry,),
             )
-            content = await read(response, self._limit)
+            content = await read(response, self._limit, self._held, attempt.origin)
             if response.connection is not None:
                 response.close()  # not released with its last byte: it changed protocols, or did not read the request
             return response, content
@@ -167,7 +171,9 @@ class Client:
 
     def _session(self, scheme: str, resolver: AbstractResolver) -> ClientSession:
         return ClientSession(
-            connector=Connector(self._guard, scheme, resolver, dns_ttl=self._dns_ttl, tls=self._tls),
+            connector=Connector(
+                self._guard, scheme, resolver, dns_ttl=self._dns_ttl, tls=self._tls, body_limit=self._limit
+            ),
             request_class=Request,
             response_class=Reply,
             cookie_jar=DummyCookieJar(),

@@ -20,10 +20,14 @@ from typing import cast
 from aiohttp import AddrInfoType, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import BadHttpMessage
 
 from connectors.client.guard import Guard
 
 KEEPALIVE_SECONDS = 15.0
+HEAD_BYTES = 1024 * 1024
+"""What may come before an answer's header is at its end: what the loop reads at once, and interim answers."""
+
 _DNS_THREADS = 64
 _DROP_UNSENT = struct.pack("ii", 1, 0)
 
@@ -103,16 +107,43 @@ class Conversation(ResponseHandler):
     """aiohttp's protocol, cut off when the peer speaks without having been asked.
 
     On an idle connection aiohttp keeps whatever comes, without bound, and hands it to the next request as its answer.
+    And it reads on for as long as what comes is neither a body nor wrong: one interim answer after another, chunks
+    whose sizes and extensions have no end. So what may come is counted: `largest` bytes for a whole answer.
     """
 
     asked = False
 
+    def __init__(self, largest: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._largest = largest
+        self._left = 0
+
+    def ask(self) -> None:
+        """The first byte of a request is about to be written: an answer may come."""
+        self.asked = True
+        self._left = HEAD_BYTES
+
+    def headed(self) -> None:
+        """The answer's header is there: its body may come, where it has not come with it."""
+        if self.asked:
+            self._left += self._largest
+
     def data_received(self, data: bytes) -> None:
-        """Take what came, if something was asked."""
-        if self.asked or not data:
+        """Take what came, if something was asked and there is no end of it to be missed."""
+        self._left -= len(data)
+        if self._left >= 0 or not data:
             super().data_received(data)
-        else:
+        elif not self.asked:
             self.cut()
+        else:
+            self._give_up(BadHttpMessage("the answer has no end"))
+
+    def _give_up(self, error: BadHttpMessage) -> None:
+        payload = self._payload
+        self.cut()
+        self.set_exception(error)
+        if payload is not None:
+            payload.set_exception(error)
 
     def cut(self) -> None:
         """End the connection now and drop what was not sent, also in the kernel: it must not arrive later."""
@@ -127,13 +158,26 @@ class Conversation(ResponseHandler):
     def done(self) -> None:
         """The answer is complete: nothing more may come."""
         self.asked = False
+        self._left = 0
+
+
+def largest(body_limit: int) -> int:
+    """How many bytes may come for a body of so many: chunks cost their sizes, which may be written at length."""
+    return 4 * body_limit + HEAD_BYTES
 
 
 class Connector(TCPConnector):
     """The pool of connections of one scheme, unlimited, every one of them judged by the guard."""
 
     def __init__(
-        self, guard: Guard, scheme: str, resolver: AbstractResolver, *, dns_ttl: int, tls: ssl.SSLContext | None
+        self,
+        guard: Guard,
+        scheme: str,
+        resolver: AbstractResolver,
+        *,
+        dns_ttl: int,
+        tls: ssl.SSLContext | None,
+        body_limit: int,
     ) -> None:
         super().__init__(
             limit=0,
@@ -143,4 +187,4 @@ class Connector(TCPConnector):
             socket_factory=sockets(guard, scheme),
             ssl=True if tls is None else tls,
         )
-        self._factory = cast("partial[ResponseHandler]", partial(Conversation, loop=self._loop))
+        self._factory = cast("partial[ResponseHandler]", partial(Conversation, largest(body_limit), loop=self._loop))

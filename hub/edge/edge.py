@@ -64,7 +64,7 @@ class Edge:
             limits=self.limits,
             max_body_bytes=settings.max_body_bytes,
         )
-        self._server = HttpServer(
+        self.server = HttpServer(
             pipeline.answer,
             clock,
             Patience(settings.header_seconds, settings.idle_seconds, settings.body_seconds),
@@ -77,13 +77,13 @@ class Edge:
         Raises OSError when the address is taken, and LogError.
         """
         await self.waiting.open(self._log)
-        await self._server.start(self._settings.host, self._settings.port, sockets)
+        await self.server.start(self._settings.host, self._settings.port, sockets)
         self._exchanges.start()
 
     @property
     def port(self) -> int:
         """The port that is listened on."""
-        return self._server.port
+        return self.server.port
 
     def ready(self) -> str | None:
         """Why calls cannot be served now, as a sentence; None when they can."""
@@ -97,10 +97,10 @@ class Edge:
         """Stop accepting and wait at most so long for what is in flight; whether all of it ended."""
         self._draining = True
         # Where the log is shared other edges take the calls meanwhile, and nobody should notice the change.
-        return await self._server.drain(seconds, linger=0.0 if self._settings.log.embedded else LINGER_SECONDS)
+        return await self.server.drain(seconds, linger=0.0 if self._settings.log.embedded else LINGER_SECONDS)
 
     async def close(self) -> None:
         """Close every connection, and publish the exchanges that still wait."""
         self._draining = True
-        await self._server.close()
+        await self.server.close()
         await self._exchanges.close()

@@ -26,16 +26,23 @@ class Use:
         self.calls = 0
 
     def hold(self, more: int) -> None:
-        """So many bytes more of a body. Raises TooManyRequests (429), and then holds none of them."""
+        """So many bytes more of a body or an answer. Raises TooManyRequests (429), and then holds none of them."""
         limits = self._limits
         if self.bytes + more > limits.share:
             raise TooManyRequests(
-                f"the bodies of your calls in flight are over {limits.share} bytes together: send fewer at once"
+                f"the bodies of your calls in flight and of their answers are over {limits.share} bytes together: "
+                "make fewer calls at once, or ask for smaller pages (limit)"
             )
         if limits.bytes + more > limits.most_bytes:
             raise TooManyRequests("the hub holds as many bytes of calls in flight as it may: repeat this call")
         self.bytes += more
         limits.bytes += more
+
+    def leave(self, held: int) -> None:
+        """A call has its answer; `held` are the bytes that it held."""
+        self.calls -= 1
+        self.bytes -= held
+        self._limits.bytes -= held
 
 
 class Limits:
@@ -69,12 +76,6 @@ class Limits:
         use.at = now
         use.calls += 1
         return use
-
-    def leave(self, use: Use, held: int) -> None:
-        """A call has its answer; `held` are the bytes that it held."""
-        use.calls -= 1
-        use.bytes -= held
-        self.bytes -= held
 
     def _new(self, platform: str, now: float) -> Use:
         if len(self._uses) >= _REMEMBERED:  # platforms that came and went; who has nothing in flight loses nothing

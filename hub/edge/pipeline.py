@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -30,11 +30,14 @@ from routing.resolve import check_owner, sender
 
 log = structlog.get_logger(__name__)
 
+SMALL: Final = 65_536
+"""Answers up to so many bytes are not counted; what is not a GET is done, so its answer is given however long it is."""
+
 T = TypeVar("T")
 
 
 class Pipeline:
-    """Answers calls; `answer` raises nothing."""
+    """Answers calls; `answer` raises nothing. Whoever writes the answer ends the call then with its `leave`."""
 
     def __init__(
         self,
@@ -65,6 +68,8 @@ class Pipeline:
         """The response to a call, and the headers that every answer has."""
         try:
             response = await self._answer(call)
+            if len(response.body) > SMALL and call.method == "GET":
+                call.hold(call.held + len(response.body))
         except OcpiError as error:
             response = refusal(call, error)
             if response.http_status >= 500:
@@ -72,9 +77,6 @@ class Pipeline:
         except Exception:
             log.exception("call_broke", correlation_id=call.correlation_id, row=call.row.id if call.row else None)
             response = defect(call)
-        finally:
-            if call.use is not None:
-                self._limits.leave(call.use, call.held)
         self._count(call, response)
         return response, reading.answer_headers(call)
 

@@ -35,7 +35,7 @@ class HttpServer:
     """The listening socket and its connections. `answer` is the pipeline."""
 
     def __init__(self, answer: Answering, clock: Clock, patience: Patience | None = None) -> None:
-        self._answer = answer
+        self.answer = answer
         self._clock = clock
         self._patience = patience or Patience()
         self._manager: Manager | None = None
@@ -103,9 +103,10 @@ class HttpServer:
         patience = self._patience
         self._in_flight += 1
         try:
-            response, common = await self._answer(Requested(request, self._clock, patience.body))
+            call = Requested(request, self._clock, patience.body)
+            response, common = await self.answer(call)
             closing = self._draining or response.http_status in _CLOSING
-            return Written(response, common, patience.idle, close=closing)
+            return Written(response, common, patience.idle, close=closing, after=call.leave)
         finally:
             self._in_flight -= 1
             if not self._in_flight and self._draining:

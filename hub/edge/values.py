@@ -42,7 +42,7 @@ class Call:
     `target` is the path and query as on the request line. `started` is the edge's monotonic clock, in seconds, at the
     request line, `at` UTC ms. `waited` sums the seconds spent on recipients and the log: the rest is the hub's own
     part. `answered_by` is who the answer is from. `use` is what the caller's platform has in flight, `held` how many
-    bytes of it are this call's body. Defaults stand in the class, since one is made for every call.
+    bytes of it are this call's body and long answer. Defaults stand in the class, since one is made for every call.
     """
 
     waited = 0.0
@@ -75,6 +75,12 @@ class Call:
         if size > self.held and self.use is not None:
             self.use.hold(size - self.held)
             self.held = size
+
+    def leave(self) -> None:
+        """Its answer is written, or cannot be: what was held for it is given back."""
+        if self.use is not None:
+            self.use.leave(self.held)
+            self.use = None
 
     async def read(self, limit: int) -> bytes:
         """The whole body.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final, cast
@@ -21,29 +22,46 @@ class Written(web.StreamResponse):
     """A response written in one piece, without the dictionaries that aiohttp's own goes through.
 
     `patience` is how many seconds a caller may leave it unread, where it does not fit what the connection takes.
+    `after` is called once it is written, or cannot be.
     """
 
-    def __init__(self, response: Response, common: Pairs, patience: float, *, close: bool = False) -> None:
+    def __init__(
+        self,
+        response: Response,
+        common: Pairs,
+        patience: float,
+        *,
+        close: bool = False,
+        after: Callable[[], None] | None = None,
+    ) -> None:
         # aiohttp's own __init__ is left out: it makes what only its own prepare reads
         self._status = response.http_status
         self._response = response
         self._common = common
         self._patience = patience
         self._closing = close
+        self._after = after
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Write it. Raises ConnectionError when the caller is gone, or does not read."""
         writer = cast("StreamWriter", request.writer)
         keep = request.keep_alive and not self._closing
         self._keep_alive = keep
-        head = _head(self._response, self._common, keep=keep, old=request.version < (1, 1))
-        body = b"" if request.method == "HEAD" else self._response.body
-        await writer.write(head + body, drain=False)
-        # aiohttp remembers the last response of a connection until its next one: it need not remember the body.
-        del self._response, self._common, head, body
-        # After small answers too: for who asks on and on and reads nothing, they would pile up.
-        if request.protocol.writing_paused:
-            await self._drain(request)
+        written = _head(self._response, self._common, keep=keep, old=request.version < (1, 1))
+        if request.method != "HEAD":
+            written += self._response.body
+        after = self._after
+        # aiohttp remembers the last response of a connection until its next one: it need not remember bodies.
+        del self._response, self._common, self._after
+        try:
+            await writer.write(written, drain=False)
+            del written
+            # After small answers too: for who asks on and on and reads nothing, they would pile up.
+            if request.protocol.writing_paused:
+                await self._drain(request)
+        finally:
+            if after is not None:
+                after()
         return writer
 
     async def _drain(self, request: web.BaseRequest) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.client.client import Client
+from connectors.client.holding import Holding
 from hub import gauges
 from hub import keys as hub_keys
 from hub.keys import Keys
@@ -70,7 +71,10 @@ async def open_common(
         raise CannotServe(f"the store went away during the start ({error}): start it again") from error
     stack.push_async_callback(registry.stop)
     client = Client(
-        settings.allow_networks, connect_timeout=settings.connect_seconds, body_limit=settings.max_answer_bytes
+        settings.allow_networks,
+        connect_timeout=settings.connect_seconds,
+        body_limit=settings.max_answer_bytes,
+        held=Holding(settings.max_inflight_bytes, settings.platform_inflight_bytes),
     )
     await client.start()
     stack.push_async_callback(client.close)

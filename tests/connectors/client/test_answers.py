@@ -14,8 +14,9 @@ from aiohttp.abc import ResolveResult
 
 from connectors.client.client import Client
 from connectors.errors import HubError, OcpiError, OutcomeUnknown
-from tests.connectors.client.peers import OK, Listen, Names, Peer, answering, expire, resetting
+from tests.connectors.client.peers import OK, Listen, Names, Peer, Talk, answering, expire, resetting
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 LIMIT = 1 << 20  # the fixture's
 ENVELOPE = b'{"status_code":1000,"timestamp":"2026-01-01T00:00:00Z"}'
 
@@ -128,6 +129,66 @@ async def test_a_body_over_the_limit_is_cut_off_and_said(head: bytes, listen: Li
         await client.send("GET", peer.url, {}, None, within=5)
     assert type(error.value) is HubError
     await asyncio.wait_for(peer.ended.wait(), 5)
+
+
+def endless(start: bytes, more: bytes) -> Talk:
+    """A peer that never comes to an end, in pieces of about 64 KiB."""
+
+    async def talk(_: Peer, writer: asyncio.StreamWriter) -> None:
+        writer.write(start)
+        while True:
+            writer.write(more * (65536 // len(more)))
+            await writer.drain()
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
+        (b"", b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"y"),
+        (b"HTTP/1.1 200 OK\r\nX", b"y"),
+        (b"HTTP/1.1 200 ", b"y"),
+        (CHUNKED + b"2;", b"y"),
+        (CHUNKED, b"0"),
+        (CHUNKED + b"2\r\n{}\r\n0\r\n", b"X: y\r\n"),
+        (CHUNKED + b"2\r\n{}\r\n0\r\nX: ", b"y"),
+    ],
+    ids=[
+        "100",
+        "103",
+        "blank lines",
+        "headers",
+        "a header",
+        "a name",
+        "a reason",
+        "an extension",
+        "a size",
+        "trailers",
+        "a trailer",
+    ],
+)
+async def test_what_never_comes_to_an_end_is_given_up_long_before_the_deadline(
+    start: bytes, more: bytes, listen: Listen, client: Client
+) -> None:
+    peer = await listen(endless(start, more))
+    with pytest.raises(OutcomeUnknown, match="not HTTP within the limits"):
+        await client.send("GET", peer.url, {}, None, within=60)
+    await asyncio.wait_for(peer.ended.wait(), 20)
+    assert len(peer.requests) == 1
+
+
+async def test_an_answer_behind_some_interim_ones_and_in_small_chunks_is_read(listen: Listen, client: Client) -> None:
+    chunks = b"".join(b"1\r\n%c\r\n" % sign for sign in ENVELOPE)
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 100
+    peer = await listen(answering(hints, CHUNKED, chunks, b"0\r\n\r\n"))
+    for _ in range(3):
+        assert (await client.send("GET", peer.url, {}, None, within=20)).body == ENVELOPE
+    assert peer.connections == 1
 
 
 # --- content encodings -----------------------------------------------------------------------------------------------

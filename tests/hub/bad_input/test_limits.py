@@ -9,6 +9,7 @@ import pytest
 from connectors.values import PartyId
 from tests.connectors.v2_2_1 import objects
 from tests.hub.bad_input.line import Heard, Line
+from tests.hub.bad_input.recipients import THEIRS, answered
 from tests.hub.bad_input.spoken import Spoken, spoken
 from tests.hub.bad_input.stage import CPO, EMSP, Stage, stage
 
@@ -25,6 +26,8 @@ def put(who: str, owner: PartyId, to: PartyId | None = None) -> Spoken:
 
 
 OF_CPO, OF_EMSP = put("cpo", CPO), put("emsp", EMSP)
+READ = spoken("read", "GET", "/ocpi/2.2.1/sender/locations", "emsp", None, CPO)
+LONG = 200_000
 
 
 def begun(at: Stage, call: Spoken, *, but: int = 1) -> Line:
@@ -132,5 +135,48 @@ def test_more_calls_a_second_than_a_platform_may_make_are_429_until_the_second_i
         await nothing_is_held(at)
 
     with stage(platform_calls_per_second=5) as at:
+        at.run(story(at))
+        assert at.traces() == []
+
+
+def reading(at: Stage) -> Line:
+    """A caller that asks for a long answer and does not read it."""
+    line = at.connect()
+    line.reads = False
+    line.say(READ.written())
+    return line
+
+
+def test_answers_that_their_caller_does_not_read_count_and_more_are_429() -> None:
+    async def story(at: Stage) -> None:
+        at.recipients.answer = lambda method, url: answered(THEIRS + b" " * LONG)
+        lines = [reading(at) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        is_429(await at.ask(READ.written()), "ask for smaller pages")
+        at.recipients.answer = lambda method, url: answered()
+        well(await at.ask(OF_EMSP.written()))
+        well(await at.ask(OF_CPO.written()))
+        for line in lines:
+            line.end()
+        await asyncio.sleep(0.1)
+        well(await at.ask(READ.written()))
+        await nothing_is_held(at)
+
+    with stage(platform_inflight_bytes=4 * LONG - 1) as at:
+        at.run(story(at))
+        assert at.traces() == []
+
+
+def test_the_answer_of_what_was_done_is_given_however_long_it_is() -> None:
+    async def story(at: Stage) -> None:
+        at.recipients.answer = lambda method, url: answered(THEIRS + b" " * LONG)
+        command = spoken(
+            "stop", "POST", "/ocpi/2.2.1/receiver/commands/STOP_SESSION", "emsp", {"session_id": "S1"}, CPO
+        )
+        well(await at.ask(command.written()))
+        is_429(await at.ask(READ.written()), "ask for smaller pages")
+        await nothing_is_held(at)
+
+    with stage(platform_inflight_bytes=LONG) as at:
         at.run(story(at))
         assert at.traces() == []

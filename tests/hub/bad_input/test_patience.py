@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
+from collections.abc import Awaitable
+from typing import Final
 
 import pytest
 
+from hub.edge.values import Call, Pairs, Response
 from tests.connectors.v2_2_1 import objects
 from tests.hub.bad_input.recipients import THEIRS, answered
 from tests.hub.bad_input.spoken import spoken
@@ -137,21 +141,36 @@ def test_who_asks_on_and_reads_nothing_is_not_kept_answers_without_end() -> None
         assert at.traces() == []
 
 
-def test_an_idle_connection_keeps_nothing_of_its_last_answer() -> None:
-    gone = []
+class Body(bytes):
+    """A body that tells when it is gone."""
 
-    class Body(bytes):
-        def __del__(self) -> None:
-            gone.append(len(self))
+    gone: Final[list[int]] = []
 
+    def __del__(self) -> None:
+        self.gone.append(len(self))
+
+
+def test_an_idle_connection_keeps_nothing_of_its_last_call_and_answer() -> None:
     async def story(at: Stage) -> None:
-        line, read = at.connect(), spoken("one", "GET", "/ocpi/2.2.1/sender/locations/LOC1", "emsp", None, CPO)
         at.recipients.answer = lambda method, url: answered(Body(THEIRS + b" " * 100_000))
-        line.say(read.written())
+        line = at.connect()
+        line.say(spoken("one", "GET", "/ocpi/2.2.1/sender/locations/LOC1", "emsp", None, CPO).written())
         assert await line.hear() is not None
         await asyncio.sleep(0)
+        assert Body.gone.pop() == len(THEIRS) + 100_000
+        calls: list[weakref.ref[Call]] = []
+        answer = at.edge.server.answer
+
+        def watched(call: Call) -> Awaitable[tuple[Response, Pairs]]:
+            calls.append(weakref.ref(call))
+            return answer(call)
+
+        at.edge.server.answer = watched
+        line.say(PUT.written())
+        assert await line.hear() is not None
+        await asyncio.sleep(1)
         assert not line.closed
-        assert gone == [len(THEIRS) + 100_000]
+        assert [call() for call in calls] == [None]
 
     with stage() as at:
         at.run(story(at))
