@@ -11,12 +11,17 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from hub import gauges
 from tests.deploy.reading import DEPLOY
+from tests.engines.plugin import Engines
+from tests.scenarios.backing import OnEngines, OwnFolder
 from tests.scenarios.hub import RunningHub
 from tests.scenarios.vault import Vault
 
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "dashboards" / "ocpi-hub.json").read_text("utf-8"))
 RULES: dict[str, Any] = yaml.safe_load((DEPLOY / "prometheus" / "rules.yml").read_text("utf-8"))
+ON_KAFKA = {gauges.SKEW.name}
+"""What there is where the log has a clock of its own."""
 SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
 
 
@@ -32,24 +37,21 @@ def asked() -> dict[str, list[str]]:
     return found
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """The name of every number on the page of a hub that runs, and its labels where it has numbers."""
-    with RunningHub(tmp_path_factory.mktemp("hub"), Vault()) as hub:
+@pytest.fixture(scope="module", params=["embedded", "engines"])
+def page(request: pytest.FixtureRequest, engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The name of every number on the page of a hub that runs on such engines."""
+    backing = OwnFolder() if request.param == "embedded" else OnEngines(engines.kafka(), engines.mongo())
+    with RunningHub(tmp_path_factory.mktemp("hub"), Vault(), backing=backing) as hub:
         families = list(text_string_to_metric_families(hub.ask("GET", "/metrics")[1].decode()))
-    found: dict[str, set[str]] = {}
-    for family in families:
-        labels = {label for sample in family.samples for label in sample.labels}
-        for suffix in SUFFIXES.get(family.type, ()):
-            found[family.name + suffix] = labels
-    return found
+    names = {family.name + suffix for family in families for suffix in SUFFIXES.get(family.type, ())}
+    return names | ON_KAFKA if request.param == "embedded" else names
 
 
-def test_every_metric_is_one_of_the_hubs_own_page(page: dict[str, set[str]]) -> None:
+def test_every_metric_is_one_of_the_hubs_own_page(page: set[str]) -> None:
     for where, expressions in asked().items():
         for expression in expressions:
             names = set(re.findall(r"\bocpi_hub_\w+", expression))
-            assert names <= set(page), where
+            assert names <= page, where
             assert names or "up{" in expression, where
 
 
@@ -57,7 +59,7 @@ def _family(name: str) -> str:
     return re.sub(r"_(total|bucket|sum|count)$", "", name)
 
 
-def test_what_is_measured_is_shown(page: dict[str, set[str]]) -> None:
+def test_what_is_measured_is_shown(page: set[str]) -> None:
     everything = " ".join(expression for expressions in asked().values() for expression in expressions)
     shown = {_family(name) for name in re.findall(r"ocpi_hub_\w+", everything)}
     assert {_family(name) for name in page} - shown <= {"ocpi_hub_event_loop_lag_worst_seconds"}
