@@ -19,11 +19,13 @@ _GZIP: Final = ("gzip", "x-gzip")
 async def read(response: ClientResponse, limit: int, holding: Holding, origin: str) -> bytes:
     """The whole body as it came. Raises HubError over `limit` bytes or what `holding` allows, and what aiohttp does."""
     content = response.content
-    first = await content.readany()
-    if content.at_eof() and len(first) <= limit:
-        return first
-    if len(first) > limit or (response.content_length or 0) > limit:
+    if not content.is_eof() and (response.content_length or 0) > limit:
         raise _over(limit)
+    first = await content.readany()
+    if len(first) > limit:
+        raise _over(limit)
+    if content.at_eof():
+        return first
     held = 0
     body = bytearray(first)
     try:

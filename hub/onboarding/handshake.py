@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Protocol, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import orjson
@@ -17,8 +17,9 @@ import orjson
 from connectors import headers
 from connectors.answers import Status, read_status
 from connectors.authorization import Form, present
-from connectors.client import Answer, Guard
+from connectors.client import Answer, Guard, origin_of
 from connectors.errors import InvalidParameters, OcpiError, UnusableApi
+from connectors.v2_2_1.urls import ROOT
 from hub.onboarding import body as credentials_body
 from hub.onboarding import offers
 from hub.onboarding.offers import Offer
@@ -61,12 +62,14 @@ class Handshake:
     """Calls platforms that are not known yet, or anew. `within` is seconds, for each call.
 
     `allow_networks` are those of the client, which judges every address that it connects to; here the endpoints
-    that are only noted for later are judged by what is written in them.
+    that are only noted for later are judged by what is written in them. `own` is the public URL of this hub, which
+    nobody else may give for theirs: a call would go round until its deadline.
     """
 
     def __init__(
-        self, client: Sender, *, within: float, allow_networks: Sequence[IPv4Network | IPv6Network] = ()
+        self, client: Sender, *, within: float, allow_networks: Sequence[IPv4Network | IPv6Network] = (), own: str = ""
     ) -> None:
+        self._own = _place(f"{own}/{ROOT}") if own else ()
         self._client = client
         self._within = within
         self._guard = Guard(allow_networks)
@@ -90,7 +93,7 @@ class Handshake:
         step = "GET version details"
         self._judge(step, offer.url)
         answer = await self._call(step, "GET", offer.url, credential, form)
-        endpoints = _named(step, offer.url, lambda: offers.endpoints_in(_data(answer, credential)))
+        endpoints = _named(step, offer.url, lambda: offers.endpoints_in(_data(answer, credential), offer.version))
         for endpoint in endpoints:
             self._judge(f"{step} at {offer.url}: endpoint {endpoint.identifier} {endpoint.role}", endpoint.url)
         origins = offers.origins_of([versions_url, *(endpoint.url for endpoint in endpoints)])
@@ -142,6 +145,8 @@ class Handshake:
             offers.origins_of([url])
         except InvalidParameters as wrong:
             raise UnusableApi(f"{step}: {wrong.message}") from None
+        if self._own and _place(url)[: len(self._own)] == self._own:
+            raise UnusableApi(f"{step}: {url} is the hub's own; give the URL of your platform")
         parts = urlsplit(url)
         try:
             refusal = self._guard.refusal(str(ip_address(parts.hostname or "")), parts.scheme)
@@ -149,6 +154,11 @@ class Handshake:
             refusal = None if self._plain_http or parts.scheme == "https" else "http; https belongs there"
         if refusal is not None:
             raise UnusableApi(f"{step}: {url} cannot be used: it is {refusal}")
+
+
+def _place(url: str) -> tuple[str, ...]:
+    """Origin and path segments of a URL as the hub reads its own: without case, decoded, empty segments left out."""
+    return (origin_of(url), *(unquote(part).lower() for part in urlsplit(url).path.split("/") if part))
 
 
 def _named(step: str, url: str, read: Callable[[], T]) -> T:

@@ -5,6 +5,7 @@ Pure: values in, values or an OCPI error out. The error's sentence names what is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,11 @@ SPOKEN = ("2.2.1",)
 """The versions that the hub speaks, oldest first."""
 
 MAX_URL = 255
+
+MAX_ENDPOINTS = 200
+"""Entries of version details that are read: OCPI 2.2.1 has two dozen, and modules of one's own are a few more."""
+
+_IDENTIFIER = re.compile(r"[!-~]{1,64}")
 
 
 class Offer(NamedTuple):
@@ -58,30 +64,26 @@ def exactly(version: str, offers: Sequence[Offer]) -> Offer:
     raise UnsupportedVersion(f"version {version} is missing, whose credentials endpoint was called")
 
 
-def endpoints_in(data: object) -> tuple[Endpoint, ...]:
-    """The endpoints of version details, unknown modules kept. Raises UnusableApi (3001), NoMatchingEndpoints (3003).
+def endpoints_in(data: object, version: str) -> tuple[Endpoint, ...]:
+    """The endpoints of the details of this version, unknown modules kept.
 
-    The role of a credentials endpoint has no meaning, so what is sent there is ignored. A malformed entry of a
-    module that the hub does not know is left out; one that it would use is refused.
+    Raises UnusableApi (3001), UnsupportedVersion (3002) and NoMatchingEndpoints (3003). The role of a credentials
+    endpoint has no meaning, so what is sent there is ignored. A malformed entry of a module that the hub does not know
+    is left out; one that it would use is refused.
     """
-    entries = data.get("endpoints") if isinstance(data, dict) else None
+    details = data if isinstance(data, dict) else {}
+    entries, said = details.get("endpoints"), details.get("version")
     if not isinstance(entries, list):
         raise UnusableApi("$.data.endpoints is not a list")
-    found = []
-    for at, entry in enumerate(entries):
-        path = f"$.data.endpoints[{at}]"
-        if not isinstance(entry, dict) or not isinstance(identifier := entry.get("identifier"), str):
-            raise UnusableApi(f"{path} is not an endpoint with an identifier")
-        try:
-            found.append(
-                Endpoint(identifier, _role(identifier, entry.get("role"), path), _url(entry.get("url"), f"{path}.url"))
-            )
-        except UnusableApi:
-            if identifier in set(Module):
-                raise
+    if said is not None and said != version:
+        raise UnsupportedVersion(f"$.data.version is {str(said)[:20]!a}, and the versions list has {version} there")
+    if len(entries) > MAX_ENDPOINTS:
+        raise UnusableApi(f"$.data.endpoints has {len(entries)} entries; at most {MAX_ENDPOINTS} are read")
+    read = (_endpoint(entry, f"$.data.endpoints[{at}]") for at, entry in enumerate(entries))
+    found = tuple(endpoint for endpoint in read if endpoint is not None)
     if not any(endpoint.identifier == Module.CREDENTIALS for endpoint in found):
         raise NoMatchingEndpoints("there is no credentials endpoint, the one module that every platform must have")
-    return tuple(found)
+    return found
 
 
 def credentials_url(endpoints: Sequence[Endpoint]) -> str:
@@ -94,11 +96,26 @@ def origins_of(urls: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(origin_of(url) for url in urls))
 
 
+def _endpoint(entry: object, path: str) -> Endpoint | None:
+    """None for a malformed entry of a module that the hub does not know."""
+    if not isinstance(entry, dict) or not isinstance(identifier := entry.get("identifier"), str):
+        raise UnusableApi(f"{path} is not an endpoint with an identifier")
+    try:
+        endpoint = Endpoint(
+            identifier, _role(identifier, entry.get("role"), path), _url(entry.get("url"), f"{path}.url")
+        )
+    except UnusableApi:
+        if identifier in set(Module):
+            raise
+        return None
+    return endpoint if _IDENTIFIER.fullmatch(identifier) else None
+
+
 def _role(identifier: str, role: object, path: str) -> InterfaceRole:
     if identifier == Module.CREDENTIALS:
         return InterfaceRole.SENDER
     if role not in (InterfaceRole.SENDER, InterfaceRole.RECEIVER):
-        raise UnusableApi(f"{path}.role of {identifier} is {role!r}; SENDER or RECEIVER belongs there")
+        raise UnusableApi(f"{path}.role of {identifier[:64]} is {str(role)[:20]!a}; SENDER or RECEIVER belongs there")
     return InterfaceRole(str(role))
 
 

@@ -78,7 +78,9 @@ async def open_common(
     )
     await client.start()
     stack.push_async_callback(client.close)
-    handshake = Handshake(client, within=settings.handshake_seconds, allow_networks=settings.allow_networks)
+    handshake = Handshake(
+        client, within=settings.handshake_seconds, allow_networks=settings.allow_networks, own=settings.public_url
+    )
     return Common(
         settings=settings,
         clock=clock,

@@ -122,7 +122,7 @@ async def hub_side(store: MemoryStore | None = None) -> AsyncIterator[HubSide]:
     await server.start_server()
     base.append(f"http://127.0.0.1:{server.port}")
     identity = Identity(HUB, "Test hub", f"{base[0]}/ocpi/versions", 30 * 86_400_000, 3_600_000)
-    desk = Desk(registry, keys, Handshake(client, within=2.0, allow_networks=LOOPBACK), identity)
+    desk = Desk(registry, keys, Handshake(client, within=2.0, allow_networks=LOOPBACK, own=base[0]), identity)
     onboarding = parts["onboarding"] = Onboarding(desk)
     try:
         yield HubSide(store, registry, onboarding, desk, clock, server)

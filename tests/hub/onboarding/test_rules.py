@@ -56,8 +56,11 @@ def test_unknown_modules_are_kept_malformed_ones_of_them_left_out() -> None:
                 {"identifier": "credentials", "url": "https://a.example/c"},
                 {"identifier": "nltnm-x", "role": "SENDER", "url": "https://b.example/x"},
                 {"identifier": "nltnm-y", "role": "SIDEWAYS", "url": "https://b.example/y"},
+                {"identifier": "n" * 65, "role": "SENDER", "url": "https://b.example/z"},
+                {"identifier": "a\x1b[31m", "role": "SENDER", "url": "https://b.example/z"},
             ]
-        }
+        },
+        "2.2.1",
     )
     assert [(one.identifier, one.role) for one in endpoints] == [
         ("credentials", InterfaceRole.SENDER),
@@ -69,13 +72,31 @@ def test_unknown_modules_are_kept_malformed_ones_of_them_left_out() -> None:
 
 def test_without_a_credentials_endpoint_it_is_3003() -> None:
     with pytest.raises(NoMatchingEndpoints):
-        offers.endpoints_in({"endpoints": [{"identifier": "cdrs", "role": "SENDER", "url": "https://a.example/c"}]})
+        offers.endpoints_in(
+            {"endpoints": [{"identifier": "cdrs", "role": "SENDER", "url": "https://a.example/c"}]}, "2.2.1"
+        )
 
 
 @pytest.mark.parametrize("entry", [None, {}, {"identifier": 1}, {"identifier": "cdrs", "url": "https://a.example/c"}])
 def test_an_endpoint_that_cannot_be_read_is_3001_with_its_path(entry: object) -> None:
     with pytest.raises(UnusableApi, match=r"\$\.data\.endpoints\[0\]"):
-        offers.endpoints_in({"endpoints": [entry]})
+        offers.endpoints_in({"endpoints": [entry]}, "2.2.1")
+
+
+def test_details_of_another_version_are_3002_and_of_none_are_taken() -> None:
+    endpoints = [{"identifier": "credentials", "url": "https://a.example/c"}]
+    for none in ({}, {"version": None}):
+        assert len(offers.endpoints_in({"endpoints": endpoints} | none, "2.2.1")) == 1
+    for said in ("2.1.1", 2.2, ["2.2.1"], "2" * 10_000):
+        with pytest.raises(UnsupportedVersion, match=r"\$\.data\.version is ") as caught:
+            offers.endpoints_in({"version": said, "endpoints": endpoints}, "2.2.1")
+        assert len(caught.value.message) < 120
+
+
+def test_more_endpoints_than_anybody_has_are_3001() -> None:
+    endpoint = {"identifier": "credentials", "url": "https://a.example/c"}
+    with pytest.raises(UnusableApi, match="201 entries"):
+        offers.endpoints_in({"endpoints": [endpoint] * 201}, "2.2.1")
 
 
 def test_roles_are_those_invited_each_once_and_never_the_hub() -> None:
