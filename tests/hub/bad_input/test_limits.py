@@ -48,6 +48,26 @@ def well(heard: Heard | None) -> None:
     assert heard is not None and heard.answer == (200, 1000), heard
 
 
+def test_who_asks_on_after_429_is_held_back_so_that_its_refusals_cost_the_others_little() -> None:
+    async def story(at: Stage) -> None:
+        began, refused, line = at.loop.now, 0, at.connect()
+        while at.loop.now < began + 10:
+            line.say(OF_CPO.written())
+            heard = await line.hear()
+            assert heard is not None
+            refused += heard.http_status == 429
+        assert 5 <= refused <= 20
+        began = at.loop.now
+        long = OF_CPO.saying(b"x" * 20_000)
+        while (heard := await at.ask(long.written())) is not None and heard.http_status != 429:
+            pass
+        assert at.loop.now == began, "a long body is not kept for the sake of waiting"
+
+    with stage(platform_calls_per_second=1) as at:
+        at.run(story(at))
+        assert at.traces() == []
+
+
 async def nothing_is_held(at: Stage) -> None:
     """Every byte and call that was counted was given back: the same fits again."""
     limits = at.edge.limits
