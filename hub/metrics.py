@@ -31,7 +31,17 @@ DROPPED: Final = Family("ocpi_hub_exchanges_dropped", "Relays whose record did n
 RESTARTS: Final = Family(
     "ocpi_hub_process_restarts", "Processes that ended though nobody asked them to, and were started again", ()
 )
-FAMILIES: Final = (call_metrics.CALLS, call_metrics.WHOLE, call_metrics.OWN, DELIVERIES, FINDINGS, DROPPED, RESTARTS)
+ASIDE: Final = Family("ocpi_hub_records_set_aside", "Records of the log that could not be handled", ("topic",))
+FAMILIES: Final = (
+    call_metrics.CALLS,
+    call_metrics.WHOLE,
+    call_metrics.OWN,
+    DELIVERIES,
+    FINDINGS,
+    DROPPED,
+    RESTARTS,
+    ASIDE,
+)
 """Everything that is counted, in the order of the page."""
 
 _OUTCOMES: Final = frozenset(Outcome)
@@ -61,6 +71,7 @@ class Metrics:
         self._deliveries = Counter(counts, DELIVERIES)
         self._findings = Counter(counts, FINDINGS)
         self._dropped = Counter(counts, DROPPED)
+        self._aside = Counter(counts, ASIDE)
         self._dropped.add(by=0)
         self._lag = self._worst = 0.0
         self.gauge(gauges.LAG, lambda: [((), self._lag)])
@@ -91,6 +102,10 @@ class Metrics:
     def exchange_dropped(self) -> None:
         """Count a relay whose record did not fit."""
         self._dropped.add()
+
+    def set_aside(self, topic: str) -> None:
+        """Count a record of this topic of the log that could not be handled."""
+        self._aside.add(topic)
 
     def lag(self, seconds: float) -> None:
         self._lag = seconds

@@ -27,6 +27,9 @@ class Observing:
     def settled(self, module: str, outcome: Outcome) -> None:
         self._metrics.delivery(module, outcome)
 
+    def set_aside(self, topic: str) -> None:
+        self._metrics.set_aside(topic)
+
     def trouble(self, sentence: str) -> None:
         now = self._clock.monotonic()
         if now - self._said.get(sentence, float("-inf")) < _AGAIN_AFTER:

@@ -47,6 +47,8 @@ class DeliverySettings:
     waiting_most: int = 20_000
     unsettled_most: float = 30.0
     undelivered_bytes: int = 64 * 1024 * 1024
+    unwritten_most: int = 10_000
+    unwritten_bytes: int = 32 * 1024 * 1024
     settle: float = 12.0
 
 
@@ -71,5 +73,5 @@ def retry_after(failure: Answered | OcpiError) -> float | None:
 
 def pause(settings: DeliverySettings, attempts: int, asked: float | None, jitter: float) -> float:
     """Seconds until the next attempt after `attempts` were made; `jitter` is uniform in [0, 1)."""
-    wait: float = min(settings.backoff * 2 ** (attempts - 1), settings.backoff_most) * (0.5 + jitter)
+    wait: float = min(settings.backoff * 2 ** min(attempts - 1, 16), settings.backoff_most) * (0.5 + jitter)
     return wait if asked is None else max(wait, min(asked, settings.unsettled_most))

@@ -51,6 +51,8 @@ class Facts:
     unsettled: int
     broken: list[str] = field(default_factory=list)
     told_utc: dict[int, int] = field(default_factory=dict)
+    not_sent: frozenset[int] = frozenset()
+    """Those whose sender was told that they were not sent, since the hub's store was away."""
 
     @cached_property
     def by_seq(self) -> dict[int, Stood]:
@@ -190,8 +192,8 @@ def _directed(facts: Facts) -> list[str]:
         stood = by_seq.get(seq)
         if stood is None or stood.event.audience is None or stood.event.module == "cdrs":
             continue
-        if code == 4003 and seq in seen:
-            broken.append(f"P1: seq {seq} was answered 4003 and its recipient saw it")
+        if (code == 4003 or seq in facts.not_sent) and seq in seen:
+            broken.append(f"P1: seq {seq} was answered {code}, not sent, and its recipient saw it")
         if 1000 <= code < 2000 and seq not in processed:
             broken.append(f"P1: seq {seq} was answered {code} and its recipient never saw it")
         if begun[seq] > 1:
@@ -228,5 +230,5 @@ def _cdr(facts: Facts, cdr: str, stands: list[Stood], sent: list[Begun]) -> Iter
     first = min((facts.told_at[stood.seq] for stood in accepted), default=None)
     if first is not None and any(begun.at > first for begun in sent):
         yield f"P5: CDR {cdr} was sent again after a 1xxx was told"
-    if sent and all(code == 4003 for code in told):
-        yield f"P1: CDR {cdr} was only ever answered 4003 and its recipient saw it"
+    if sent and all(facts.told.get(stood.seq) == 4003 or stood.seq in facts.not_sent for stood in stands):
+        yield f"P1: CDR {cdr} was only ever answered that it was not sent, and its recipient saw it"

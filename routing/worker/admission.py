@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 
-from connectors.errors import NotConnected, OcpiError
+from connectors.errors import EngineAway, NotConnected, OcpiError, OutcomeUnknown
+from connectors.values import Module, PartyId
+from routing.classify import FOR_EVERYONE
 from routing.clock import Clock
+from routing.directory import Hosted
 from routing.event import Event, Poison, decode
 from routing.fold import Request, request_of
-from routing.log.port import Position, Record, TopicPartition
+from routing.log.port import Record
 from routing.policy import Outcome
 from routing.state import ObjectState, StateKey, after, key_of, needs_base, whole_for
+from routing.store.port import CdrRecord, StoreAway
+from routing.worker import aftermath
+from routing.worker.aside import Aside
 from routing.worker.delivery import Delivery
 from routing.worker.directed import DirectedPushes
 from routing.worker.marks import Marks
-from routing.worker.owned import Owned
-from routing.worker.ports import Observer, Resolver
+from routing.worker.owned import Item, Owned
+from routing.worker.ports import Resolver
+from routing.worker.settling import Settling
 from routing.worker.slot import object_name
-from routing.worker.states import States
+from routing.worker.states import States, Update
 from routing.worker.tracker import Entry
+
+_BEFORE_US = "may have been attempted by the owner before"
 
 
 class Admission:
-    """Lets read records in, in order within each partition."""
+    """Lets one record in at a time: at once where that needs no store, else by `let_in`."""
 
     def __init__(
         self,
@@ -32,152 +41,169 @@ class Admission:
         delivery: Delivery,
         directed: DirectedPushes,
         resolver: Resolver,
+        settling: Settling,
+        aside: Aside,
         clock: Clock,
-        observer: Observer,
-        ended: Callable[[Entry, Outcome, str], None],
-        closed: Callable[[Entry], None],
-        admitted: Callable[[Entry], None],
     ) -> None:
         self._states = states
         self._marks = marks
         self._delivery = delivery
         self._directed = directed
         self._resolver = resolver
+        self._settling = settling
+        self._aside = aside
         self._clock = clock
-        self._observer = observer
-        self._ended = ended
-        self._closed = closed
-        self._admitted = admitted
+        self.refreshed = -1
+        """The newest directory revision that the store was asked for."""
 
-    async def admit(self, owned: dict[TopicPartition, Owned], records: Sequence[Record]) -> bool:
-        """Records of partitions that are not in `owned` any more are left alone. Whether there were broadcasts."""
-        batches: dict[Owned, list[tuple[Entry, Event]]] = {}
-        for record in records:
-            partition = owned.get(record.tp)
-            if partition is not None and record.position >= partition.tracker.read_to:
-                opened = self._open(partition, record)
-                if opened is not None:
-                    batches.setdefault(partition, []).append(opened)
-        waiting = {}
-        for partition, batch in batches.items():
-            # what needs no state first does not wait for the writing of what does
-            if any(event.audience is None for _, event in batch):
-                waiting[partition] = batch
-            else:
-                await self._distribute(partition, batch)
-        await self._write(event for batch in waiting.values() for event in batch)
-        for partition, batch in waiting.items():
-            await self._distribute(partition, batch)
-        return bool(waiting)
-
-    def _open(self, owned: Owned, record: Record) -> tuple[Entry, Event] | None:
+    def open(self, owned: Owned, record: Record) -> Item | None:
+        """The record as something to be let in; None for what was never accepted."""
         now = self._clock.monotonic()
         try:
             event = decode(record.headers, record.value)
         except Poison as error:
             entry = Entry(record, None, now)
             owned.tracker.add(entry)
-            self._observer.trouble(f"set aside {record.topic}/{record.partition} at {record.position.offset}: {error}")
-            self._ended(entry, Outcome.POISON, str(error))
-            return None
+            return Item(entry, None, record, str(error))
         entry = Entry(record, event, now)
         owned.tracker.add(entry)
-        self._admitted(entry)
         if record.append_time > event.expires:
             # its edge has said 503: it was never accepted
-            self._ended(entry, Outcome.EXPIRED, "appended after its expiry")
+            self._settling.end_all(entry, Outcome.EXPIRED, "appended after its expiry")
             return None
-        return entry, event
+        return Item(entry, event, record)
 
-    async def _write(self, batch: Iterable[tuple[Entry, Event]]) -> None:
-        """Write the state of every broadcast before any recipient is sent it."""
-        broadcasts = [(entry, event) for entry, event in batch if event.audience is None]
+    # --- without the store -------------------------------------------------------------------------------------------
+
+    def at_once(self, owned: Owned, item: Item) -> bool:
+        """Let it in now; False where the store has to be asked or told first."""
+        entry, event = item.entry, item.event
+        if event is None:
+            return self._unreadable(item)
+        if event.audience is None:
+            return False
+        if not _attemptable(owned, entry):
+            if event.module == Module.CDRS or not self._knows(owned, event):
+                return False  # what is recorded of a CDR is looked up first
+            self._unattempted(item, event, event.audience, None)
+            return True
+        return self.refuse(owned, item) or (
+            self.ready(owned, item) and self._direct(owned, item, event, event.audience)
+        )
+
+    def refuse(self, owned: Owned, item: Item, *, failing: bool = False) -> bool:
+        """Answer 4000 to a directed push that cannot be sent while the store is away; whether that was done.
+
+        `failing`: the store did not do what letting it in needs, whatever else it can.
+        """
+        event = item.event
+        if event is None or event.audience is None or not _attemptable(owned, item.entry):
+            return False
+        refusal = self._directed.refusal(event)
+        if refusal is None and failing:
+            refusal = EngineAway("the hub's store is away, so this push was not sent; repeat it")
+        if refusal is None:
+            return False
+        self._not_sent(owned, item, event, event.audience, refusal)
+        return True
+
+    def ready(self, owned: Owned, item: Item) -> bool:
+        """Whether all that has to be asked or told before it is let in was: directory, marks, states."""
+        event = item.event
+        if event is None:
+            return True
+        if self.behind(event) or not self._knows(owned, event):
+            return False
+        return event.audience is not None or item.written
+
+    def behind(self, event: Event) -> bool:
+        """Whether the event was accepted by a newer directory than ours, which the store was not asked for yet."""
+        return event.revision > self.refreshed and self._resolver.behind(event.revision)
+
+    @staticmethod
+    def _knows(owned: Owned, event: Event) -> bool:
+        """Whether it is known what the marks cover, as far as it matters to this event."""
+        return owned.marked or event.module not in FOR_EVERYONE
+
+    # --- with the store ----------------------------------------------------------------------------------------------
+
+    async def write(self, items: Sequence[Item]) -> None:
+        """Write the states of broadcasts before any recipient is sent them. Raises StoreAway."""
+        broadcasts = [
+            (item, item.event) for item in items
+            if item.event is not None and item.event.audience is None and not item.written
+        ]  # fmt: skip
         if not broadcasts:
             return
         bases = await self._states.read({key_of(event, None) for _, event in broadcasts if needs_base(event)})
         newest: dict[StateKey, ObjectState] = {}
-        for entry, event in broadcasts:
-            key = key_of(event, None)
+        wrong: dict[Item, Exception] = {}
+        for item, event in broadcasts:
+            key, position = key_of(event, None), item.entry.position
             before = newest.get(key) or bases.get(key)
-            if before is not None and before.position >= entry.position:
-                continue  # written by the owner before us
+            if before is not None and before.position >= position:
+                continue  # written by the owner before us, or by ourselves
             try:
-                newest[key] = after(before, event, entry.position, audience=None, last_updated=event.last_updated)
+                newest[key] = after(before, event, position, audience=None, last_updated=event.last_updated)
             except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop the others
-                self._set_aside(entry, error)
-        await self._states.write(list(newest.values()))
+                wrong[item] = error
+        failed = await self._states.write(list(newest.values()))
+        for item, event in broadcasts:
+            item.written = True
+            reason = wrong.get(item) or failed.get(key_of(event, None))
+            if reason is not None:
+                self.broken(item, reason)
 
-    async def _distribute(self, owned: Owned, batch: Sequence[tuple[Entry, Event]]) -> None:
-        for entry, event in batch:
-            if not owned.held:
-                return  # revoked meanwhile: the next owner reads it again
-            if entry.sealed:
-                continue  # set aside while its state was written
-            try:
-                if self._resolver.behind(event.revision):
-                    await self._resolver.refresh()
-                if event.audience is None:
-                    self._fan_out(entry, event)
-                else:
-                    await self._let_in(owned, entry, event)
-            except Exception as error:  # noqa: BLE001  # as above
-                self._set_aside(entry, error)
+    async def let_in(self, owned: Owned, item: Item, *, ask: bool) -> bool:
+        """Let in what is `ready`; whether that was possible: without `ask` the store is asked nothing more.
 
-    def _set_aside(self, entry: Entry, error: Exception) -> None:
-        """An event whose handling is a defect of the hub: say so, with its position, and go on with the next."""
-        where = f"{entry.tp.topic}/{entry.tp.partition} at {entry.position.offset}"
-        self._observer.trouble(f"the event of {where} could not be handled: {type(error).__name__}: {error}")
-        self._ended(entry, Outcome.POISON, type(error).__name__)
+        Raises StoreAway. Where the partition is to be given up meanwhile nothing is done.
+        """
+        entry, event = item.entry, item.event
+        if item.aside:
+            return True  # while its state was written
+        if event is None:
+            return self._unreadable(item)
+        if event.audience is None:
+            self._fan_out(entry, event)
+        elif not _attemptable(owned, entry):
+            record = await self._recorded(event) if ask else None
+            if not owned.leaving:
+                self._unattempted(item, event, event.audience, record)
+        elif not self.refuse(owned, item) and not self._direct(owned, item, event, event.audience):
+            if not ask:
+                return False
+            await self._after_what_it_missed(owned, item, event, event.audience)
+        return True
 
-    def _fan_out(self, entry: Entry, event: Event) -> None:
-        recipients = self._resolver.broadcast(event)
-        for hosted in recipients:
-            entry.opened(hosted.party.id, hosted.platform.id)
-        entry.sealed = True
-        if not entry.open:
-            self._closed(entry)
-            return
-        first = (request_of(event, entry.position),)
-        memo: dict[int, tuple[Request, ...]] = {}
-        name = object_name(event)
-        for hosted in recipients:
-            self._delivery.broadcast(entry, event, name, hosted.platform.id, hosted.party.id, first, memo)
+    async def _recorded(self, event: Event) -> CdrRecord | None:
+        if event.module != Module.CDRS:
+            return None
+        try:
+            return await self._directed.recorded(event)
+        except StoreAway:
+            return None  # then nobody knows, and that is what its caller is told
 
-    async def _let_in(self, owned: Owned, entry: Entry, event: Event) -> None:
-        assert event.audience is not None  # noqa: S101  # what makes it directed
-        entry.opened(event.audience, "")
-        entry.sealed = True
-        if (
-            owned.replay is not None
-            and entry.position < owned.replay.end
-            and not owned.replay.may_attempt(entry.position)
-        ):
-            self._delivery.barrier(event, entry.tp)
-            state = await self._directed.unattempted(event, entry.position)
-            if state is not None:
-                await self._states.write([state])
-            self._ended(entry, Outcome.UNKNOWN, "may have been attempted by the owner before")
-            return
+    async def _after_what_it_missed(self, owned: Owned, item: Item, event: Event, party: PartyId) -> None:
         try:
             hosted = self._resolver.directed(event)
-            catch_up = await self._missed(event, entry.position, entry.tp, hosted.platform.id)
+            catch_up = await self._missed(event, item.entry, hosted.platform.id)
         except OcpiError as error:
-            owned.begin(entry.position)
-            self._directed.refuse(event, error)
-            self._ended(entry, Outcome.NOT_SENT, error.message)
+            if not owned.leaving:
+                self._not_sent(owned, item, event, party, error)
             return
-        entry.open[event.audience] = hosted.platform.id
-        self._delivery.push(entry, event, hosted.platform.id, catch_up)
+        if not owned.leaving:
+            self._push(item, event, party, hosted, catch_up)
 
-    async def _missed(self, event: Event, position: Position, tp: TopicPartition, platform: str) -> tuple[Request, ...]:
+    async def _missed(self, event: Event, entry: Entry, platform: str) -> tuple[Request, ...]:
         """What this recipient missed of the object, where the platform's mark covers it: it goes first."""
-        mark = self._marks.get(platform, tp)
-        if mark is None or mark.position >= position:
+        from_there = self._marks.reaches(platform, entry.tp)
+        if from_there is None or from_there >= entry.position:
             return ()
         everybody, mine = key_of(event, None), key_of(event, event.audience)
         known = await self._states.read([everybody, mine])
         missed = known.get(everybody)
-        if missed is None or not mark.position <= missed.position < position:
+        if missed is None or not from_there <= missed.position < entry.position:
             return ()
         begun = [self._delivery.last_begun(event, platform), known[mine].position if mine in known else None]
         if any(there is not None and there >= missed.position for there in begun):
@@ -189,3 +215,97 @@ class Admission:
                 "may be sent before: PUT the whole object"
             )
         return (whole,)
+
+    # --- what becomes of them ----------------------------------------------------------------------------------------
+
+    def _fan_out(self, entry: Entry, event: Event) -> None:
+        recipients = self._resolver.broadcast(event)
+        for hosted in recipients:
+            entry.opened(hosted.party.id, hosted.platform.id)
+        entry.sealed = True
+        self._settling.admitted(entry, self._clock.monotonic())
+        if not entry.open:
+            self._settling.close(entry)
+            return
+        first = (request_of(event, entry.position),)
+        memo: dict[int, tuple[Request, ...]] = {}
+        name = object_name(event)
+        for hosted in recipients:
+            self._delivery.broadcast(entry, event, name, hosted.platform.id, hosted.party.id, first, memo)
+
+    def _direct(self, owned: Owned, item: Item, event: Event, party: PartyId) -> bool:
+        """Let a directed push in; False where its recipient may have missed what must go first."""
+        try:
+            hosted = self._resolver.directed(event)
+        except OcpiError as error:
+            self._not_sent(owned, item, event, party, error)
+            return True
+        if event.module in FOR_EVERYONE:
+            from_there = self._marks.reaches(hosted.platform.id, item.entry.tp)
+            if from_there is not None and from_there < item.entry.position:
+                return False
+        self._push(item, event, party, hosted, ())
+        return True
+
+    def _push(self, item: Item, event: Event, party: PartyId, hosted: Hosted, catch_up: tuple[Request, ...]) -> None:
+        self._opened(item.entry, party, hosted.platform.id)
+        self._delivery.push(item.entry, event, hosted.platform.id, catch_up)
+
+    def _not_sent(self, owned: Owned, item: Item, event: Event, party: PartyId, error: OcpiError) -> None:
+        """Answer the hub's own no: it was not begun, and no owner may begin it any more."""
+        owned.begin(item.entry.position)
+        self._opened(item.entry, party)
+        self._directed.refuse(event, error)
+        self._settling.end_all(item.entry, Outcome.NOT_SENT, error.message)
+
+    def _unattempted(self, item: Item, event: Event, party: PartyId, record: CdrRecord | None) -> None:
+        """A directed push that the owner before us may have sent: nothing older may go to its audience any more."""
+        entry = item.entry
+        self._opened(entry, party)
+        self._delivery.barrier(event, entry.tp)
+        if not self._directed.unattempted(event, record):
+            self._settling.end_all(entry, Outcome.UNKNOWN, _BEFORE_US)
+            return
+        left = aftermath.touched(event, entry.position, unconfirmed=True)
+
+        def done() -> None:
+            self._settling.end_all(entry, Outcome.UNKNOWN, _BEFORE_US)
+
+        self._states.later(Update(left, entry.tp, done, lambda error: self.broken(item, error)))
+
+    def _opened(self, entry: Entry, party: PartyId, platform: str = "") -> None:
+        entry.opened(party, platform)
+        entry.sealed = True
+        self._settling.admitted(entry, self._clock.monotonic())
+
+    # --- what cannot be handled --------------------------------------------------------------------------------------
+
+    def broken(self, item: Item, error: Exception) -> None:
+        """Its handling is a defect of the hub: it is set aside, what is open of it ends so, the next one goes on."""
+        event = item.event
+        if event is not None and event.audience is not None:
+            self._directed.refuse(event, OutcomeUnknown("the hub failed while it handled this push"))
+        self._set_aside(item, f"its handling failed: {type(error).__name__}: {error}")
+
+    def _unreadable(self, item: Item) -> bool:
+        if self._aside.full:
+            return False
+        self._set_aside(item, item.reason)
+        return True
+
+    def _set_aside(self, item: Item, reason: str) -> None:
+        if item.aside:
+            return
+        item.aside = True
+        entry = item.entry
+
+        def done() -> None:
+            self._settling.end_all(entry, Outcome.POISON, reason)
+
+        self._aside.put(entry.tp, entry.position, entry.key, reason, done, item.record)
+
+
+def _attemptable(owned: Owned, entry: Entry) -> bool:
+    """Whether a directed push may be sent by this owner, as far as the replay window says."""
+    replay = owned.replay
+    return replay is None or entry.position >= replay.end or replay.may_attempt(entry.position)

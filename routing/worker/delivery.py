@@ -1,36 +1,42 @@
 """Delivery: the lanes of every platform, and the tasks that serve their slots.
 
-A slot is served by one task at a time and gives up its place after each item, so that objects take turns.
+A slot is served by one task at a time and gives up its place after each item, so that objects take turns. What only
+waits for the store (a mark, the record of a CDR) takes no place in a lane and is not cut off with what is in flight.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from random import Random
+from typing import Any
 
-from connectors.errors import NotConnected, OcpiError, OutcomeUnknown
+from connectors.errors import NotConnected, OutcomeUnknown
 from connectors.values import PartyId
 from routing.clock import Clock
 from routing.event import Event
-from routing.fold import Request, fold_all
+from routing.fold import Request
 from routing.log.port import Position, TopicPartition
-from routing.outbound import Answered
-from routing.policy import DeliverySettings, Outcome, ended, pause, retry_after
-from routing.state import ObjectState
-from routing.worker.directed import DirectedPushes
+from routing.policy import DeliverySettings, Outcome
+from routing.worker import aftermath
+from routing.worker.aftermath import Aftermath
+from routing.worker.directed import DirectedPushes, Served
 from routing.worker.lane import Lane
 from routing.worker.marking import Ended, Marking
 from routing.worker.marks import Marks
 from routing.worker.owned import Owned
-from routing.worker.ports import Observer, Push, Resolver, Sender
+from routing.worker.ports import Observer, Resolver, Sender
 from routing.worker.slot import Barrier, Directed, Line, Slot, SlotKey, Wave, object_name
+from routing.worker.states import States, Update
 from routing.worker.tracker import Entry
 from routing.worker.turns import Turns
+from routing.worker.waves import Waves
 
-COMPOSED = "composed"
-"""Marks, in the outcome record, a delivery whose body the hub put together by folding (P6)."""
+Recording = Coroutine[Any, Any, None]
+
+Broken = Callable[[Entry, PartyId, BaseException], None]
+"""Told of an event whose handling is a defect of the hub, and of the recipient whom it was being handled for."""
 
 
 class Delivery:
@@ -49,25 +55,28 @@ class Delivery:
         random: Random,
         observer: Observer,
         ended: Ended,
-        write_later: Callable[[ObjectState, Callable[[], None]], None],
+        broken: Broken,
+        states: States,
+        store_away: Callable[[], bool],
         holds: Callable[[], bool],
     ) -> None:
         self._turns = Turns(settings, may_begin=self._may_begin, begin=self._begin)
-        self._marking = Marking(marks, ended)
-        self._hub = hub
+        self._waves = Waves(
+            hub=hub, sender=sender, resolver=resolver, marks=marks, settings=settings, clock=clock, random=random,
+            ended=ended, turns=self._turns, active=self._active, permit=self._permit, mark=self._mark_wave,
+            store_away=store_away,
+        )  # fmt: skip
+        self.marking = Marking(marks, ended)
         self._directed = directed
-        self._sender = sender
-        self._resolver = resolver
         self._marks = marks
         self._settings = settings
-        self._clock = clock
-        self._random = random
         self._observer = observer
         self._ended = ended
-        self._write_later = write_later
+        self._broken = broken
+        self._states = states
+        self._store_away = store_away
         self._holds = holds
         self._owned: dict[TopicPartition, Owned] = {}
-        self._cutting = False
 
     @property
     def lanes(self) -> dict[str, Lane]:
@@ -131,85 +140,122 @@ class Delivery:
 
     # --- serving -----------------------------------------------------------------------------------------------------
 
-    def _may_begin(self, slot: Slot) -> bool:
+    def _active(self, slot: Slot) -> bool:
         owned = self._owned.get(slot.tp)
-        return owned is not None and owned.active and self._holds()
+        return owned is not None and owned.active
+
+    def _may_begin(self, slot: Slot) -> bool:
+        return self._active(slot) and self._holds()
 
     def _begin(self, lane: Lane, slot: Slot, line: Line) -> None:
         slot.busy = True
-        item = slot.queue[0]
+        owned, item = self._owned[slot.tp], slot.queue[0]
         if isinstance(item, Directed):
             del slot.queue[0]
-        task = asyncio.get_running_loop().create_task(self._serve(lane, slot, item, line))
-        in_flight = self._owned[slot.tp].in_flight
-        in_flight.add(task)
-        task.add_done_callback(in_flight.discard)
+            owned.begin(item.entry.position)
+        task = asyncio.get_running_loop().create_task(self._serve(lane, slot, item))
+        owned.in_flight.add(task)
+        # not in the task itself: one that is cut off before its first step would never come to it
+        task.add_done_callback(partial(self._served, lane, slot, line, item, owned))
 
-    async def _serve(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier, line: Line) -> None:
-        try:
-            if isinstance(item, Wave):
-                await self._serve_wave(lane, slot, item)
-            elif isinstance(item, Directed):
-                await self._serve_directed(lane, slot, item)
-        except asyncio.CancelledError:
-            if not self._cutting:
-                raise
-            await self._was_cut(slot, item)
-        except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop its lane
+    async def _serve(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier) -> Recording | None:
+        if isinstance(item, Wave):
+            await self._waves.serve(lane, slot, item)
+        elif isinstance(item, Directed):
+            return await self._serve_directed(lane, slot, item)
+        return None
+
+    def _served(
+        self, lane: Lane, slot: Slot, line: Line, item: Wave | Directed | Barrier, owned: Owned,
+        task: asyncio.Task[Recording | None],
+    ) -> None:  # fmt: skip
+        owned.in_flight.discard(task)
+        slot.busy = False
+        if task.cancelled():
+            if owned.held:
+                self._was_cut(slot, item)
+        elif (error := task.exception()) is not None:
             self._set_aside(lane, slot, item, error)
-        finally:
-            slot.busy = False
-            self._turns.ended(lane, slot, line)
+        elif (recording := task.result()) is not None:
+            slot.busy = True
+            self._store_soon(owned, recording)
+        self._turns.ended(lane, slot, line)
 
     def cut_off(self) -> None:
         """Somebody else may own these partitions soon: end what is in flight, begin nothing."""
-        self._cutting = True
         for owned in self._owned.values():
             for task in owned.in_flight:
                 task.cancel()
 
     def go_on(self) -> None:
         """The partitions stayed ours: begin again."""
-        self._cutting = False
         for owned in self._owned.values():
             self.release(owned)
 
-    async def _was_cut(self, slot: Slot, item: Wave | Directed | Barrier) -> None:
+    def _was_cut(self, slot: Slot, item: Wave | Directed | Barrier) -> None:
         if isinstance(item, Wave):
             item.frozen = False
         elif isinstance(item, Directed):
-            error = OutcomeUnknown("the hub lost its log while this push was under way: it may have arrived")
+            error = OutcomeUnknown("this push was cut off while it was under way: it may have arrived; repeat it")
             self._directed.refuse(item.event, error)
-            state = await self._directed.unconfirmed(item.event, item.entry.position)
-            ended = partial(self._ended, item.entry, slot.key.recipient, Outcome.UNKNOWN, error.message, 0.0)
-            self._write_later(state, ended)
+            left = aftermath.touched(item.event, item.entry.position, unconfirmed=True)
+            self._leave(item, Served(Outcome.UNKNOWN, error.message, left=left), left)
 
-    def _set_aside(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier, error: Exception) -> None:
+    def _set_aside(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier, error: BaseException) -> None:
         """A defect of the hub: say so, and go on without this item."""
-        self._observer.trouble(f"a push could not be handled: {type(error).__name__}: {error}")
+        party = slot.key.recipient
         if isinstance(item, Wave) and slot.queue and slot.queue[0] is item:
-            self._finish(lane, slot, item, Outcome.POISON, type(error).__name__)
+            del slot.queue[0]
+            lane.waiting -= 1
+            for entry in item.entries:
+                self._broken(entry, party, error)
         elif isinstance(item, Directed):
             self._directed.refuse(item.event, OutcomeUnknown("the hub failed while it handled this push"))
-            self._ended(item.entry, slot.key.recipient, Outcome.POISON, type(error).__name__, 0.0)
+            self._broken(item.entry, party, error)
+        else:
+            self._observer.trouble(f"a push could not be handled: {type(error).__name__}: {error}")
 
     def _permit(self, slot: Slot) -> Callable[[], bool]:
         owned = self._owned[slot.tp]
         return lambda: owned.active and self._holds()
 
-    async def _serve_directed(self, lane: Lane, slot: Slot, item: Directed) -> None:
-        self._owned[slot.tp].begin(item.entry.position)
+    async def _serve_directed(self, lane: Lane, slot: Slot, item: Directed) -> Recording | None:
+        """Serve it; what is returned still has to be done before its slot may serve another."""
         known = lane.begun.get(slot.key)
         if item.catch_up and known is not None and known >= item.catch_up[-1].position:
             item.catch_up = ()  # something as new was begun since it was let in
-        outcome, detail, ms, state = await self._directed.serve(item, self._permit(slot))
-        if outcome is not Outcome.NOT_SENT and self._marks.get(lane.platform, slot.tp) is not None:
+        served = await self._directed.serve(item, self._permit(slot))
+        if served.outcome is not Outcome.NOT_SENT and self._marks.reaches(lane.platform, slot.tp) is not None:
             lane.remember(slot.key, item.entry.position)
-        party = slot.key.recipient
-        if state is None:
-            self._ended(item.entry, party, outcome, detail, ms)
-        else:
-            self._write_later(state, lambda: self._ended(item.entry, party, outcome, detail, ms))
+        if served.recording is None:
+            self._leave(item, served, served.left)
+            return None
+        return self._record(lane, slot, item, served)
+
+    async def _record(self, lane: Lane, slot: Slot, item: Directed, served: Served) -> None:
+        """Its recipient has answered: that is recorded before its caller hears of it, however long that takes."""
+        assert served.recording is not None  # noqa: S101  # what this is for
+        try:
+            await served.recording()
+            self._leave(item, served, served.left)
+        except Exception as error:  # noqa: BLE001  # as in _serve
+            self._set_aside(lane, slot, item, error)
+        slot.busy = False
+        self._turns.wake(lane, slot)
+
+    def _leave(self, item: Directed, served: Served, left: Aftermath | None) -> None:
+        """It ended; settled once the state that it leaves is written."""
+        entry, party = item.entry, item.event.audience
+        assert party is not None  # noqa: S101  # what makes it directed
+        if left is None:
+            self._ended(entry, party, served.outcome, served.detail, served.ms)
+            return
+        self._states.later(
+            Update(
+                left, entry.tp, lambda: self._ended(entry, party, served.outcome, served.detail, served.ms),
+                lambda error: self._broken(entry, party, error),
+            )
+        )  # fmt: skip
 
     def _too_late(self, lane: Lane, slot: Slot, item: Directed) -> None:
         owned = self._owned.get(slot.tp)
@@ -227,82 +273,15 @@ class Delivery:
         assert item.event.audience is not None  # noqa: S101  # what makes it directed
         self._ended(item.entry, item.event.audience, Outcome.NOT_SENT, error.message, 0.0)
 
-    async def _serve_wave(self, lane: Lane, slot: Slot, wave: Wave) -> None:
-        wave.frozen = True
-        event, party = slot.event, slot.key.recipient
-        started = self._clock.monotonic()
-        composed = False
-        while wave.requests:
-            hosted = self._resolver.still(event, party, lane.platform)
-            if hosted is None:
-                return self._finish(lane, slot, wave, Outcome.SKIPPED, "not allowed or not there any more")
-            request = wave.requests[0]
-            composed = composed or request.composed
-            push = Push(
-                hosted, self._hub, event.module, request.operation, event.path[:3] + request.path, event.query,
-                request.body, event.correlation_id,
-            )  # fmt: skip
-            failure: Answered | OcpiError
-            try:
-                failure = await self._sender.push(push, within=self._settings.attempt, permit=self._permit(slot))
-            except OcpiError as error:
-                failure = error
-            else:
-                outcome = ended(failure)
-                if outcome is Outcome.REFUSED:
-                    return self._finish(lane, slot, wave, outcome, str(failure.status_code))
-                if outcome is not None:
-                    if self._marks.get(lane.platform, slot.tp) is not None:
-                        lane.remember(slot.key, request.position)
-                    wave.requests = wave.requests[1:]
-                    continue
-            return await self._failed(lane, slot, wave, failure)
-        ms = (self._clock.monotonic() - started) * 1000
-        return self._finish(lane, slot, wave, Outcome.DELIVERED, COMPOSED if composed else "", ms)
-
-    def _finish(self, lane: Lane, slot: Slot, wave: Wave, outcome: Outcome, detail: str = "", ms: float = 0.0) -> None:
-        """The newest entry of a wave ended so; those folded into it were superseded by it."""
-        del slot.queue[0]
-        lane.waiting -= 1
-        party = slot.key.recipient
-        superseded = outcome is Outcome.DELIVERED
-        for entry in wave.entries[:-1]:
-            self._ended(entry, party, Outcome.SUPERSEDED if superseded else outcome, "" if superseded else detail, 0.0)
-        self._ended(wave.entries[-1], party, outcome, detail, ms)
-
-    async def _failed(self, lane: Lane, slot: Slot, wave: Wave, failure: Answered | OcpiError) -> None:
-        owned = self._owned.get(slot.tp)
-        if owned is None or not owned.active:
-            return  # it goes with the partition: the next owner sends the newest state
-        wave.attempts += 1
-        wave.frozen = False
-        later = slot.queue[1] if len(slot.queue) > 1 else None
-        if isinstance(later, Wave):
-            # what failed is carried by what came meanwhile
-            wave.requests = fold_all(wave.requests, later.requests)
-            wave.entries += later.entries
-            del slot.queue[1]
-            lane.waiting -= 1
-        if wave.attempts >= self._settings.attempts:
-            await self._mark_wave(lane, slot, wave, _why(failure))
-            return
-        delay = pause(self._settings, wave.attempts, retry_after(failure), self._random.random())
-        slot.resting = True
-        asyncio.get_running_loop().call_later(delay, self._rested, lane, slot)
-
-    def _rested(self, lane: Lane, slot: Slot) -> None:
-        slot.resting = False
-        self._turns.wake(lane, slot)
-
     # --- marks -------------------------------------------------------------------------------------------------------
 
-    async def _mark_wave(self, lane: Lane, slot: Slot, wave: Wave, why: str) -> None:
+    def _mark_wave(self, lane: Lane, slot: Slot, wave: Wave, why: str) -> None:
         """Attempts are used up: this wave, and all else that waits of this platform and partition, is marked."""
         del slot.queue[0]
         lane.waiting -= 1
         if slot.queue and isinstance(slot.queue[0], Directed):
             self._drop_behind(slot)
-        await self._marking.mark(lane, slot.tp, [(slot, wave)], why)
+        self._mark(self._owned[slot.tp], lane, [(slot, wave)], why)
 
     def _drop_behind(self, slot: Slot) -> None:
         owned = self._owned[slot.tp]
@@ -311,22 +290,26 @@ class Delivery:
             assert isinstance(item, Directed)  # noqa: S101
             self.give_up(item, owned, "the recipient did not take the broadcast of this object that stood before it")
 
-    async def cover(self, lane: Lane, tp: TopicPartition, waves: list[tuple[Slot, Wave]], why: str) -> None:
-        """Cover waves that were taken out of their slots by the platform's mark."""
-        await self._marking.cover(lane, tp, waves, why)
-
     def slowest(self) -> Lane | None:
         """The platform that holds most of what waits."""
         return self._turns.slowest()
 
     def mark_soon(self, lane: Lane, tp: TopicPartition, why: str) -> None:
-        """Mark what waits of this platform and partition, off the way of whoever noticed."""
+        """Mark what waits of this platform and partition, where there is a store to mark it in."""
         owned = self._owned.get(tp)
-        if owned is None or not owned.active:
-            return
-        task = asyncio.get_running_loop().create_task(self._marking.mark(lane, tp, [], why))
-        owned.in_flight.add(task)
-        task.add_done_callback(owned.in_flight.discard)
+        if owned is not None and owned.active and not self._store_away():
+            self._mark(owned, lane, [], why)
+
+    def _mark(self, owned: Owned, lane: Lane, waves: list[tuple[Slot, Wave]], why: str) -> None:
+        covering = self.marking.mark(lane, owned.tp, waves, why)
+        if covering is not None:
+            self._store_soon(owned, covering)
+
+    @staticmethod
+    def _store_soon(owned: Owned, storing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(storing)
+        owned.storing.add(task)
+        task.add_done_callback(owned.storing.discard)
 
     # --- partitions that come and go ---------------------------------------------------------------------------------
 
@@ -350,9 +333,3 @@ class Delivery:
         if lane is None or event.audience is None:
             return None
         return lane.begun.get(SlotKey(object_name(event), event.audience))
-
-
-def _why(failure: Answered | OcpiError) -> str:
-    if isinstance(failure, OcpiError):
-        return f"{failure.status_code} {failure.message}"
-    return f"it answered HTTP {failure.http_status}, OCPI {failure.status_code}"

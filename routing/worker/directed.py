@@ -1,15 +1,17 @@
 """Directed pushes: one attempt within the caller's deadline, and the recipient's answer is the caller's.
 
 A CDR is remembered before its caller reads the answer (P5): a repetition gets the recorded one, at the same moment
-too, because both stand in one slot.
+too, because both stand in one slot. What cannot be done without the store is not begun while it is away, and its
+caller is told so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from connectors.errors import NotConnected, OcpiError, OutcomeUnknown
+from connectors.errors import EngineAway, NotConnected, OcpiError, OutcomeUnknown
 from connectors.values import Module, PartyId
 from routing import cdrs, replies
 from routing.clock import Clock
@@ -18,16 +20,32 @@ from routing.event import Event
 from routing.fold import Request
 from routing.log.port import Log, Position
 from routing.outbound import Answered
-from routing.policy import DeliverySettings, Outcome, ended
+from routing.policy import GO_ON, DeliverySettings, Outcome, ended
 from routing.replies import Reply
-from routing.state import ObjectState, after, key_of, needs_base
-from routing.store.port import CdrKey, CdrRecord, Store
-from routing.worker.patience import until_there
-from routing.worker.ports import Locate, Observer, Push, Resolver, Sender
+from routing.store.port import CdrKey, CdrRecord, StoreAway
+from routing.worker import aftermath
+from routing.worker.aftermath import Aftermath
+from routing.worker.ports import Locate, Push, Resolver, Sender
+from routing.worker.reach import WITHIN, Reach
 from routing.worker.slot import Directed
 from routing.worker.states import States
 
 Permit = Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How a directed push ended: for the outcome record, and the state that it leaves, if any.
+
+    With `recording` its recipient has answered and the caller has not: that comes once this is awaited, which may
+    take as long as the store is away, and gives the rest of what is to be said.
+    """
+
+    outcome: Outcome
+    detail: str
+    ms: float = 0.0
+    left: Aftermath | None = None
+    recording: Callable[[], Awaitable[None]] | None = None
 
 
 class DirectedPushes:
@@ -37,26 +55,26 @@ class DirectedPushes:
         self,
         *,
         log: Log,
-        store: Store,
+        reach: Reach,
         states: States,
         sender: Sender,
         resolver: Resolver,
         locate: Locate,
         clock: Clock,
         settings: DeliverySettings,
-        observer: Observer,
         hub: PartyId,
+        trouble: Callable[[str], None],
     ) -> None:
         self._log = log
-        self._store = store
+        self._reach = reach
         self._states = states
         self._sender = sender
         self._resolver = resolver
         self._locate = locate
         self._clock = clock
         self._settings = settings
-        self._observer = observer
         self._hub = hub
+        self._trouble = trouble
 
     def left(self, event: Event) -> float:
         """Seconds until its caller stops waiting."""
@@ -66,47 +84,56 @@ class DirectedPushes:
         """Seconds until it is too late to begin."""
         return self.left(event) - self._settings.connect - self._settings.spare
 
-    async def serve(self, item: Directed, permit: Permit) -> tuple[Outcome, str, float, ObjectState | None]:
-        """Attempt, answer, remember. Returns outcome, detail, milliseconds, and the state to be written if any."""
+    def refusal(self, event: Event) -> EngineAway | None:
+        """Why it cannot be sent now, for the store's sake; None when it can."""
+        if event.module in GO_ON:
+            if self._states.full:
+                return _away(
+                    event, "the hub's store does not take what pushes leave behind, and no more can wait for it"
+                )
+        elif self._reach.away:
+            return _away(event, "the hub's store is away")
+        return None
+
+    async def serve(self, item: Directed, permit: Permit) -> Served:
+        """Attempt and answer."""
         event, position = item.event, item.entry.position
         try:
+            if (away := self.refusal(event)) is not None:
+                raise away
             if event.module == Module.CDRS:
                 return await self._serve_cdr(event, position, permit)
             answered = await self._attempt(item, permit)
         except OcpiError as error:
             self.refuse(event, error)
             detail = f"{error.status_code} {error.message}"
-            if isinstance(error, NotConnected):
-                return Outcome.NOT_SENT, detail, 0.0, None
-            return Outcome.UNKNOWN, detail, 0.0, await self.unconfirmed(event, position)
+            if isinstance(error, (NotConnected, EngineAway)):
+                return Served(Outcome.NOT_SENT, detail)
+            return Served(Outcome.UNKNOWN, detail, left=aftermath.touched(event, position, unconfirmed=True))
         self.reply(event, self._passed(event, answered, None))
-        return Outcome.ANSWERED, str(answered.status_code), answered.ms, await self._left(event, position, answered)
+        left = aftermath.answered(event, position, answered)
+        return Served(Outcome.ANSWERED, str(answered.status_code), answered.ms, left)
 
     def refuse(self, event: Event, error: OcpiError) -> None:
         """Answer with the hub's own sentence."""
-        self.reply(event, Reply(event.id, error.http_status, error.status_code, message=error.message))
+        headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+        self.reply(event, Reply(event.id, error.http_status, error.status_code, message=error.message, headers=headers))
 
     def reply(self, event: Event, reply: Reply) -> None:
         if event.reply_to is not None:
             self._log.reply(event.reply_to, *replies.encode(reply))
 
-    async def unattempted(self, event: Event, position: Position) -> ObjectState | None:
-        """A directed push of the replay window: the former owner may have sent it, so its outcome is not known.
+    def unattempted(self, event: Event, record: CdrRecord | None) -> bool:
+        """Answer a directed push of the replay window: the former owner may have sent it, so nobody knows its outcome.
 
-        Its caller reads what is recorded of a CDR, else 4002. The object is unconfirmed at this audience.
+        Its caller reads what is recorded of a CDR, else 4002. Whether the object is unconfirmed at its audience now.
         """
-        if event.module == Module.CDRS:
-            record = await self._recorded(event)
-            if record is not None and record.status_code is not None and record.payload == event.payload:
-                self.reply(event, _repeated(event, record))
-                return None
+        if record is not None and record.status_code is not None and record.payload == event.payload:
+            self.reply(event, _repeated(event, record))
+            return False
         message = "the hub was restarted while this push was under way: it may have arrived; repeat it or read back"
         self.reply(event, Reply(event.id, 200, OutcomeUnknown.status_code, message=message))
-        return await self.unconfirmed(event, position)
-
-    async def unconfirmed(self, event: Event, position: Position) -> ObjectState:
-        """The state after a push whose outcome is not known."""
-        return replace(await self._touched(event, position), unconfirmed=True)
+        return True
 
     # --- one attempt -----------------------------------------------------------------------------------------------
 
@@ -153,37 +180,52 @@ class DirectedPushes:
 
     # --- CDRs ------------------------------------------------------------------------------------------------------
 
-    async def _serve_cdr(
-        self, event: Event, position: Position, permit: Permit
-    ) -> tuple[Outcome, str, float, ObjectState | None]:
-        record = await self._recorded(event)
+    async def _serve_cdr(self, event: Event, position: Position, permit: Permit) -> Served:
+        try:
+            record = await self.recorded(event, within=max(self.latest_start(event), 1.0))
+        except StoreAway as error:
+            self._reach.missed(error)
+            raise _away(event, "the hub's store is away") from None
         match cdrs.decide(record, event.payload):
             case cdrs.Repetition(record=known):
                 self.reply(event, _repeated(event, known))
-                return Outcome.ANSWERED, f"{known.status_code} recorded", 0.0, None
+                return Served(Outcome.ANSWERED, f"{known.status_code} recorded")
             case cdrs.Contradiction(paths=paths):
                 message = f"a CDR with this id was accepted with other content; it differs at {', '.join(paths)}"
                 self.reply(event, Reply(event.id, 200, 2001, message=message))
-                return Outcome.NOT_SENT, "2001 contradicts the accepted CDR", 0.0, None
+                return Served(Outcome.NOT_SENT, "2001 contradicts the accepted CDR")
             case cdrs.Attempt():
                 pass
         to = self._ready(event)
         answered = await self._send(event, to, permit)
-        location = answered.headers.get("Location")
-        if location is not None:
-            location = await self._locate(event, to, location)
-        new = CdrRecord(
-            _cdr_key(event), event.payload, position, self._clock.utc(), answered.http_status,
-            answered.status_code, answered.body, location,
-        )  # fmt: skip
-        await until_there(lambda: self._store.write_cdr(new), trouble=self._observer.trouble)
-        self.reply(event, self._passed(event, answered, location))
-        return Outcome.ANSWERED, str(answered.status_code), answered.ms, await self._left(event, position, answered)
 
-    async def _recorded(self, event: Event) -> CdrRecord | None:
-        return await until_there(lambda: self._store.read_cdr(_cdr_key(event)), trouble=self._observer.trouble)
+        async def recording() -> None:
+            location = await self._located(event, to, answered)
+            new = CdrRecord(
+                _cdr_key(event), event.payload, position, self._clock.utc(), answered.http_status,
+                answered.status_code, answered.body, location,
+            )  # fmt: skip
+            await self._reach.until_there(lambda: self._reach.store.write_cdr(new))
+            self.reply(event, self._passed(event, answered, location))
 
-    # --- what is left behind ---------------------------------------------------------------------------------------
+        left = aftermath.answered(event, position, answered)
+        return Served(Outcome.ANSWERED, str(answered.status_code), answered.ms, left, recording)
+
+    async def _located(self, event: Event, to: Hosted, answered: Answered) -> str | None:
+        """The Location as the caller is to read it. The CDR was taken and is remembered, whatever its Location is."""
+        given = answered.headers.get("Location")
+        if given is None:
+            return None
+        try:
+            async with asyncio.timeout(WITHIN):
+                return await self._locate(event, to, given)
+        except Exception as error:  # noqa: BLE001  # as it says above
+            self._trouble(f"the Location of a CDR could not be given on: {type(error).__name__}: {error}")
+            return None
+
+    async def recorded(self, event: Event, *, within: float | None = None) -> CdrRecord | None:
+        """What is remembered of this CDR. Raises StoreAway."""
+        return await self._reach.once(lambda: self._reach.store.read_cdr(_cdr_key(event)), within=within)
 
     @staticmethod
     def _passed(event: Event, answered: Answered, location: str | None) -> Reply:
@@ -192,28 +234,9 @@ class DirectedPushes:
             event.id, answered.http_status, answered.status_code, answered.body, headers=headers, location=location
         )
 
-    async def _left(self, event: Event, position: Position, answered: Answered) -> ObjectState:
-        """The state at this audience after an answer: what it took, or what it had."""
-        if 1000 <= answered.status_code < 2000:
-            return await self._state(event, position)
-        return await self._touched(event, position)
 
-    async def _state(self, event: Event, position: Position) -> ObjectState:
-        """A part is laid over the newer of what everybody and what this audience was told."""
-        before = None
-        if needs_base(event):
-            mine, everybody = key_of(event, event.audience), key_of(event, None)
-            known = [state for state in (await self._states.read([mine, everybody])).values() if not state.empty]
-            before = max(known, key=lambda state: state.position, default=None)
-        return after(before, event, position, audience=event.audience, last_updated=event.last_updated)
-
-    async def _touched(self, event: Event, position: Position) -> ObjectState:
-        """What this audience had before, as of now: something as new was begun, so nothing older may follow it."""
-        key = key_of(event, event.audience)
-        known = (await self._states.read([key])).get(key)
-        if known is None:
-            return ObjectState(key, position, event.version)
-        return replace(known, position=max(known.position, position))
+def _away(event: Event, why: str) -> EngineAway:
+    return EngineAway(f"{why}, so this push of {event.module} was not sent; repeat it")
 
 
 def _cdr_key(event: Event) -> CdrKey:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from connectors.values import PartyId
-from routing.log.port import TopicPartition
+from routing.log.port import Position, TopicPartition
 from routing.policy import Outcome
 from routing.worker.lane import Lane
 from routing.worker.marks import Marks
@@ -15,6 +16,8 @@ from routing.worker.tracker import Entry
 Ended = Callable[[Entry, PartyId, Outcome, str, float], None]
 """Reports how an event ended for a recipient: outcome, detail, milliseconds."""
 
+Taken = Sequence[tuple[Slot, Wave]]
+
 
 class Marking:
     """Takes waves out of their slots and covers them by a mark."""
@@ -23,8 +26,14 @@ class Marking:
         self._marks = marks
         self._ended = ended
 
-    async def mark(self, lane: Lane, tp: TopicPartition, waves: list[tuple[Slot, Wave]], why: str) -> None:
-        """Mark `waves`, which were taken already, and all else that waits in this lane of this partition."""
+    def mark(
+        self, lane: Lane, tp: TopicPartition, waves: list[tuple[Slot, Wave]], why: str
+    ) -> Coroutine[Any, Any, None] | None:
+        """Take all that waits in this lane of this partition, beside `waves`, which were taken already.
+
+        From now on `Marks.reaches` knows of them. What is returned makes the mark durable and then ends them; it must
+        be run, whatever happens to the caller. None where nothing waits.
+        """
         for slot in lane.of(tp):
             for wave in slot.waiting():
                 if slot.busy and slot.queue[0] is wave:
@@ -34,15 +43,27 @@ class Marking:
                 waves.append((slot, wave))
             if not slot.queue and not slot.busy and not slot.resting:
                 lane.drop(slot)
-        await self.cover(lane, tp, waves, why)
-
-    async def cover(self, lane: Lane, tp: TopicPartition, waves: Iterable[tuple[Slot, Wave]], why: str) -> None:
-        """Make the mark durable, then count what it covers as settled."""
-        waves = list(waves)
-        lowest = min((entry.position for _, wave in waves for entry in wave.entries), default=None)
+        lowest = lowest_of(waves)
         if lowest is None:
-            return
-        await self._marks.cover(lane.platform, tp, lowest, why)
+            return None
+        self._marks.expect(lane.platform, tp, lowest)
+
+        async def covered() -> None:
+            try:
+                await self._marks.cover_in_time(lane.platform, tp, lowest, why)
+            finally:
+                self._marks.met(lane.platform, tp, lowest)
+            self.end(waves, why)
+
+        return covered()
+
+    def end(self, waves: Taken, why: str) -> None:
+        """What a durable mark covers counts as settled."""
         for slot, wave in waves:
             for entry in wave.entries:
                 self._ended(entry, slot.key.recipient, Outcome.MARKED, why, 0.0)
+
+
+def lowest_of(waves: Taken) -> Position | None:
+    """The lowest position that stands in these waves."""
+    return min((entry.position for _, wave in waves for entry in wave.entries), default=None)

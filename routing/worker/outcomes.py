@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 import orjson
 
@@ -13,8 +14,10 @@ from routing.log.port import Headers, Log, LogError
 from routing.topics import OUTCOMES
 from routing.worker.tracker import Entry
 
-_AGAIN_AFTER = 0.2
-_GATHER = 0.02  # nobody waits for an outcome record, and many in one commit of the log cost less
+_AGAIN_AFTER: Final = 0.2
+_GATHER: Final = 0.02  # nobody waits for an outcome record, and many in one commit of the log cost less
+_BATCH: Final = 512
+_LONGEST_DETAIL: Final = 500
 TYPE = "org.ocpi-hub.outcome.v1"
 _TYPE = ("ce_type", TYPE.encode())
 _SOURCE = source(cloudevents.OUTCOMES)
@@ -23,9 +26,12 @@ _SOURCE = source(cloudevents.OUTCOMES)
 class Outcomes:
     """Publishes outcome records in the order of settling, many at a time; a record that fails is tried again."""
 
-    def __init__(self, log: Log, *, settled: Callable[[Entry], None], within: float = 3.0) -> None:
+    def __init__(
+        self, log: Log, *, settled: Callable[[Entry], None], trouble: Callable[[str], None], within: float = 3.0
+    ) -> None:
         self._log = log
         self._settled = settled
+        self._trouble = trouble
         self._within = within
         self._queue: list[Entry] = []
         self._wake = asyncio.Event()
@@ -43,23 +49,28 @@ class Outcomes:
             await self.flush()
 
     async def flush(self) -> None:
-        """Publish all that waits; returns when it is on the log."""
+        """Publish all that waits; returns when it is on the log. What was cut off meanwhile waits on."""
         async with self._flushing:
             while self._queue:
-                batch, self._queue = self._queue[:512], self._queue[512:]
-                sent = self._log.publish_all(OUTCOMES, [record(entry) for entry in batch], within=self._within)
+                batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
+                try:
+                    sent = self._log.publish_all(OUTCOMES, [record(entry) for entry in batch], within=self._within)
+                except BaseException:
+                    self._queue = batch + self._queue
+                    raise
                 try:
                     await asyncio.shield(sent)
-                except asyncio.CancelledError:
-                    sent.add_done_callback(_seen)
-                    raise
-                except LogError:
+                except LogError as error:
                     # some may be there: a record that stands twice says the same twice
                     self._queue = batch + self._queue
+                    self._trouble(f"the log does not take outcome records: {error}; trying again")
                     await asyncio.sleep(_AGAIN_AFTER)
+                except BaseException:
+                    self._queue = batch + self._queue
+                    sent.add_done_callback(_seen)
+                    raise
                 else:
                     for entry in batch:
-                        entry.settled = True
                         self._settled(entry)
 
 
@@ -80,8 +91,17 @@ def record(entry: Entry) -> tuple[bytes, Headers, bytes]:
         "event": event,
         "correlation": correlation,
         "request": request,
-        "results": [(f"{party}" if party else "", *rest) for party, *rest in entry.results],
+        "results": [
+            (f"{party}" if party else "", outcome, _written(detail), ms) for party, outcome, detail, ms in entry.results
+        ],
     }
     # what was no event has no id of its own, but stands in one place only
     id = event or f"{entry.tp.topic}/{entry.tp.partition}/{entry.position.epoch}/{entry.position.offset}"
     return entry.key, attributes(id, source=_SOURCE, type=_TYPE), orjson.dumps(body)
+
+
+def _written(detail: str) -> str:
+    """The detail in so many characters, all of which can be written: parts of it may come from outside."""
+    return (
+        detail[:_LONGEST_DETAIL] if detail.isascii() else detail[:_LONGEST_DETAIL].encode("utf-8", "replace").decode()
+    )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
-from routing.log.port import Assignment, Committed, Position, TopicPartition
-from routing.worker.tracker import Tracker
+from routing.event import Event
+from routing.log.port import Assignment, Committed, Position, Record, TopicPartition
+from routing.worker.tracker import Entry, Tracker
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +26,36 @@ class Replay:
         return self.attempt_after is not None and position > self.attempt_after
 
 
+class Item:
+    """A record that was read and is not let in yet. `event` is None for one that is none, and `reason` says why.
+
+    `written` once its state is in the store, `aside` once it is to be set aside.
+    """
+
+    __slots__ = ("aside", "entry", "event", "reason", "record", "written")
+
+    def __init__(self, entry: Entry, event: Event | None, record: Record, reason: str = "") -> None:
+        self.entry = entry
+        self.event = event
+        self.record = record
+        self.reason = reason
+        self.written = False
+        self.aside = False
+
+
 class Owned:
     """`held` until it is revoked, `active` while something may be begun; `begun` is the highest directed position
-    begun or answered."""
+    begun or answered.
 
-    __slots__ = ("active", "begun", "held", "in_flight", "replay", "tp", "tracker")
+    `leaving` once it is to be revoked: nothing more is let in. `backlog` was read and waits for the store, `paused`
+    says that nothing more of it is read meanwhile. `marked` once its marks are known. `in_flight` are requests,
+    `storing` what only waits for the store.
+    """
+
+    __slots__ = (
+        "active", "backlog", "begun", "held", "in_flight", "leaving", "marked", "paused", "replay", "storing", "tp",
+        "tracker",
+    )  # fmt: skip
 
     def __init__(self, assignment: Assignment) -> None:
         committed, end = assignment.committed, assignment.end
@@ -42,7 +70,12 @@ class Owned:
         self.begun: Position = begun if clean else Position(end.epoch, end.offset - 1)
         self.active = False
         self.held = True
-        self.in_flight: set[asyncio.Task[None]] = set()
+        self.leaving = False
+        self.marked = False
+        self.paused = False
+        self.backlog: deque[Item] = deque()
+        self.in_flight: set[asyncio.Task[Any]] = set()
+        self.storing: set[asyncio.Task[None]] = set()
 
     def unclean(self) -> Committed:
         """What a new owner commits before it begins anything."""

@@ -62,6 +62,8 @@ class Observer(Protocol):
 
     def settled(self, module: str, outcome: Outcome) -> None: ...
 
+    def set_aside(self, topic: str) -> None: ...
+
     def trouble(self, sentence: str) -> None: ...
 
 
@@ -70,6 +72,9 @@ class Silent:
 
     def settled(self, module: str, outcome: Outcome) -> None:
         del module, outcome
+
+    def set_aside(self, topic: str) -> None:
+        del topic
 
     def trouble(self, sentence: str) -> None:
         del sentence

@@ -21,13 +21,17 @@ _EVERY = 0.1
 
 
 class Settling:
-    """One instance a worker. `owned` is the worker's own; `undelivered` are the bytes of bodies not settled yet."""
+    """One instance a worker. `owned` is the worker's own.
+
+    `undelivered` are the bytes of broadcast bodies not settled yet, `waited_for` those of directed pushes.
+    """
 
     def __init__(
         self, *, log: Log, consumer: Consumer, owned: Mapping[TopicPartition, Owned], observer: Observer
     ) -> None:
         self.undelivered = 0
-        self.outcomes = Outcomes(log, settled=self._settled)
+        self.waited_for = 0
+        self.outcomes = Outcomes(log, settled=self._settled, trouble=observer.trouble)
         self._consumer = consumer
         self._owned = owned
         self._observer = observer
@@ -36,9 +40,18 @@ class Settling:
 
     # --- how events end ----------------------------------------------------------------------------------------------
 
-    def admitted(self, entry: Entry) -> None:
-        """It was read and is under way."""
-        self.undelivered += entry.size
+    def admitted(self, entry: Entry, now: float) -> None:
+        """It was let in and is under way from now on."""
+        entry.since = now
+        if not entry.held:
+            entry.held = True
+            self._count(entry, entry.size)
+
+    def _count(self, entry: Entry, size: int) -> None:
+        if entry.directed:
+            self.waited_for += size
+        else:
+            self.undelivered += size
 
     def end(self, entry: Entry, party: PartyId, outcome: Outcome, detail: str, ms: float) -> None:
         """It ended for one recipient."""
@@ -48,7 +61,7 @@ class Settling:
 
     def end_all(self, entry: Entry, outcome: Outcome, detail: str) -> None:
         """It ended in the same way for everyone that it was still open for, or for nobody in particular."""
-        if entry.sealed and not entry.open:
+        if entry.closed:
             return
         entry.sealed = True
         self._observer.settled(entry.module, outcome)
@@ -60,15 +73,20 @@ class Settling:
 
     def close(self, entry: Entry) -> None:
         """It ended for everyone: the outcome record comes next, and then it is settled."""
+        entry.closed = True
         self.forget(entry)
         self.outcomes.put(entry)
 
     def forget(self, entry: Entry) -> None:
         """Its body is not held for anybody any more."""
-        self.undelivered -= entry.size
-        entry.size = 0
+        if entry.held:
+            entry.held = False
+            self._count(entry, -entry.size)
 
     def _settled(self, entry: Entry) -> None:
+        owned = self._owned.get(entry.tp)
+        if owned is not None:
+            owned.tracker.settle(entry)
         self.moved(entry.tp)
 
     # --- how far is committed ----------------------------------------------------------------------------------------

@@ -1,66 +1,135 @@
-"""The worker's hand on object state: reads bases in bulk, writes in batches, knows what is not written yet."""
+"""The worker's hand on object state: reads bases in bulk, writes in batches, knows what is not written yet.
+
+What directed pushes leave behind waits here while the store is away, up to a bound; beyond it they are not sent.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 
+from routing.log.port import TopicPartition
 from routing.state import ObjectState, StateKey
-from routing.store.port import Store
-from routing.worker.patience import until_there
+from routing.store.port import StoreAway
+from routing.worker.aftermath import Aftermath
+from routing.worker.reach import AGAIN_AFTER, Reach
 
 _CACHED = 4096
 _CACHED_BYTES = 8 * 1024 * 1024
+_BATCH = 500
+
+
+class Update:
+    """A state on its way to the store. `state` is None until what it builds on is known."""
+
+    __slots__ = ("aftermath", "done", "failed", "size", "state", "tp")
+
+    def __init__(
+        self, aftermath: Aftermath, tp: TopicPartition, done: Callable[[], None], failed: Callable[[Exception], None]
+    ) -> None:
+        self.aftermath = aftermath
+        self.tp = tp
+        self.done = done
+        self.failed = failed
+        self.state: ObjectState | None = None
+        self.size = aftermath.size
 
 
 class States:
-    """One instance a worker. The cache is good only while the partitions are ours: `forget` when they change."""
+    """One instance a worker. The cache is good only while the partitions are ours: `forget` when they change.
 
-    def __init__(self, store: Store, *, trouble: Callable[[str], None]) -> None:
-        self._store = store
-        self._trouble = trouble
+    `most` and `most_bytes` bound what waits to be written.
+    """
+
+    def __init__(self, reach: Reach, *, most: int, most_bytes: int) -> None:
+        self._reach = reach
+        self._store = reach.store
+        self._most = most
+        self._most_bytes = most_bytes
         self._cache: dict[StateKey, ObjectState] = {}
         self._cached_bytes = 0
-        self._unwritten: dict[StateKey, ObjectState] = {}
-        self._queue: list[tuple[ObjectState, Callable[[], None]]] = []
+        self._queue: dict[Update, None] = {}
+        self._queued_bytes = 0
+        self._unwritten: dict[StateKey, Update] = {}
+        self._unmade: Counter[StateKey] = Counter()
         self._wake = asyncio.Event()
+        self._flushing = asyncio.Lock()
+        self._making = asyncio.Lock()
 
-    def forget(self) -> None:
+    def __len__(self) -> int:
+        """How many wait to be written."""
+        return len(self._queue)
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits for the store that nothing may be added."""
+        return len(self._queue) >= self._most or self._queued_bytes >= self._most_bytes
+
+    def forget(self, tps: Iterable[TopicPartition] = ()) -> None:
+        """Partitions came or went: what was read may be old, and what waits of `tps` is the next owner's."""
         self._cache.clear()
         self._cached_bytes = 0
+        gone = frozenset(tps)
+        if gone:
+            for update in [update for update in self._queue if update.tp in gone]:
+                self._drop(update)
+
+    # --- broadcasts: at once -----------------------------------------------------------------------------------------
 
     async def read(self, keys: Iterable[StateKey]) -> dict[StateKey, ObjectState]:
-        """The newest states of these keys, those included that are not written yet."""
+        """The newest states of these keys, those included that are not written yet. Raises StoreAway."""
+        wanted = list(keys)
+        if any(self._unmade[key] for key in wanted):
+            await self._make_all()
         found: dict[StateKey, ObjectState] = {}
         missing: list[StateKey] = []
-        for key in keys:
-            known = self._unwritten.get(key) or self._cache.get(key)
+        for key in wanted:
+            known = self._known(key)
             if known is not None:
                 found[key] = known
             else:
                 missing.append(key)
-        if missing:
-            stored = await until_there(lambda: self._store.read_states(missing), trouble=self._trouble)
-            for key, state in stored.items():
-                # a write may have been queued while we read
-                newer = self._unwritten.get(key)
-                found[key] = newer if newer is not None and newer.position > state.position else state
+        for key, state in (await self._stored(missing)).items():
+            newer = self._known(key)  # a write may have been queued while we read
+            found[key] = newer if newer is not None and newer.position > state.position else state
         return found
 
-    async def write(self, states: Sequence[ObjectState]) -> None:
-        """Durable when it returns, however long the store is away."""
+    async def write(self, states: Sequence[ObjectState]) -> Mapping[StateKey, Exception]:
+        """Durable when it returns, but for those that the store will never take, and why. Raises StoreAway."""
         if not states:
-            return
-        await until_there(lambda: self._store.write_states(states), trouble=self._trouble)
+            return {}
+        failed: dict[StateKey, Exception] = {}
+        try:
+            await self._reach.once(lambda: self._store.write_states(states))
+        except StoreAway:
+            raise
+        except Exception as error:  # noqa: BLE001  # one state that cannot be stored must not keep the others from it
+            failed = await self._write_each(states) if len(states) > 1 else {states[0].key: error}
         for state in states:
             # what nobody lays anything over need not be at hand: most objects are only ever PUT
-            if state.composed or state.parts or state.key in self._cache:
+            if state.key not in failed and (state.composed or state.parts or state.key in self._cache):
                 self._keep(state)
+        return failed
 
-    def later(self, state: ObjectState, done: Callable[[], None]) -> None:
-        """Write soon, with others; `done` is called once it is durable."""
-        self._unwritten[state.key] = state
-        self._queue.append((state, done))
+    async def _write_each(self, states: Sequence[ObjectState]) -> dict[StateKey, Exception]:
+        failed: dict[StateKey, Exception] = {}
+        for state in states:
+            failed.update(await self.write([state]))
+        return failed
+
+    # --- directed pushes: soon ---------------------------------------------------------------------------------------
+
+    def later(self, update: Update) -> None:
+        """Write soon, with others; then `done` is called, or `failed` for what never can be written."""
+        self._queue[update] = None
+        self._queued_bytes += update.size
+        bases = update.aftermath.bases
+        if any(self._unmade[key] or self._known(key) is None for key in bases):
+            self._unmade[update.aftermath.key] += 1
+        else:
+            self._make(update, {})
         self._wake.set()
 
     async def run(self) -> None:
@@ -68,17 +137,104 @@ class States:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            await self.flush()
+            try:
+                await self.flush()
+            except StoreAway as error:
+                self._reach.missed(error)
+                self._wake.set()
+                await asyncio.sleep(AGAIN_AFTER)
 
     async def flush(self) -> None:
-        while self._queue:
-            batch, self._queue = self._queue, []
-            newest = {state.key: state for state, _ in batch}
-            await self.write(list(newest.values()))
-            for state, done in batch:
-                if self._unwritten.get(state.key) is state:
-                    del self._unwritten[state.key]
-                done()
+        """Write all that waits. Raises StoreAway, and then what is not written waits on."""
+        async with self._flushing:
+            while self._queue:
+                await self._make_all()
+                batch = list(islice(self._queue, _BATCH))
+                made = [(update, update.state) for update in batch if update.state is not None]
+                failed = await self.write(list({state.key: state for _, state in made}.values()))
+                for update, state in made:
+                    if update in self._queue:
+                        self._drop(update)
+                        if (error := failed.get(state.key)) is None:
+                            update.done()
+                        else:
+                            update.failed(error)
+
+    # --- making ------------------------------------------------------------------------------------------------------
+
+    async def _make_all(self) -> None:
+        """Work out what waits for what it builds on, in order. Raises StoreAway."""
+        async with self._making:
+            while waiting := list(islice((update for update in self._queue if update.state is None), _BATCH)):
+                bases = {key: None for update in waiting for key in update.aftermath.bases}
+                missing = [key for key in bases if self._known(key) is None]
+                stored = await self._stored(missing)
+                asked, left = frozenset(missing), set[StateKey]()
+                for update in waiting:
+                    if update not in self._queue:
+                        continue
+                    # what was known may have been written and forgotten while we read: then it is asked for anew
+                    if any(
+                        key in left or (key not in asked and self._known(key) is None) for key in update.aftermath.bases
+                    ):
+                        left.add(update.aftermath.key)
+                    else:
+                        self._unmade[update.aftermath.key] -= 1
+                        self._make(update, stored)
+
+    def _make(self, update: Update, stored: Mapping[StateKey, ObjectState]) -> None:
+        aftermath = update.aftermath
+        known: dict[StateKey, ObjectState] = {}
+        for key in aftermath.bases:
+            here, there = self._known(key), stored.get(key)
+            newest = there if here is None or (there is not None and there.position > here.position) else here
+            if newest is not None:
+                known[key] = newest
+        try:
+            state = aftermath.make(known)
+        except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop the others
+            self._drop(update, made=True)
+            update.failed(error)
+            return
+        update.state = state
+        self._queued_bytes -= update.size
+        update.size = max(update.size, len(state.body or b""))
+        self._queued_bytes += update.size
+        newer = self._unwritten.get(state.key)
+        if newer is None or newer.state is None or state.position >= newer.state.position:
+            self._unwritten[state.key] = update
+
+    def _drop(self, update: Update, *, made: bool = False) -> None:
+        del self._queue[update]
+        self._queued_bytes -= update.size
+        key = update.aftermath.key
+        if update.state is None and not made:
+            self._unmade[key] -= 1
+        if self._unwritten.get(key) is update:
+            del self._unwritten[key]
+        if not self._queue:
+            self._unmade.clear()
+
+    def _known(self, key: StateKey) -> ObjectState | None:
+        update = self._unwritten.get(key)
+        return update.state if update is not None else self._cache.get(key)
+
+    async def _stored(self, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
+        """Those that there are; one that cannot be read counts as not there. Raises StoreAway."""
+        if not keys:
+            return {}
+        try:
+            return await self._reach.once(lambda: self._store.read_states(keys))
+        except StoreAway:
+            raise
+        except Exception as error:  # noqa: BLE001  # one record that nobody can read must not keep the others waiting
+            if len(keys) == 1:
+                self._reach.trouble(f"the state of {keys[0]} cannot be read: {type(error).__name__}: {error}")
+                return {}
+        found: dict[StateKey, ObjectState] = {}
+        for key in keys:
+            found.update(await self._stored([key]))
+        return found
 
     def _keep(self, state: ObjectState) -> None:
         size = len(state.body or b"")

@@ -7,46 +7,88 @@ object, of which the former owner may have sent the later ones already.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from routing.fold import Request
 from routing.log.port import TopicPartition
 from routing.state import ObjectState, StateKey, key_of, whole_for
 from routing.worker.delivery import Delivery
 from routing.worker.lane import Lane
+from routing.worker.marking import lowest_of
+from routing.worker.marks import Marks
 from routing.worker.owned import Owned
 from routing.worker.slot import Barrier, Directed, Slot, Wave
 from routing.worker.states import States
 
+_WHY = "a restart left several parts of an object, and its whole is not known"
 
-async def conclude(owned: Owned, delivery: Delivery, states: States) -> None:
-    """Turn the folded window of a partition into what is sent, and what becomes a mark; then let it go."""
-    parts = [slot for lane in delivery.lanes.values() for slot in lane.of(owned.tp) if _in_parts(slot)]
+
+@dataclass(slots=True)
+class _Plan:
+    """What is to become of one lane's waves: these are marked, those replaced by the whole object."""
+
+    marked: list[tuple[Slot, Wave]] = field(default_factory=list)
+    wholes: list[tuple[Wave, Request]] = field(default_factory=list)
+
+
+def needs_store(tp: TopicPartition, delivery: Delivery) -> bool:
+    """Whether what the window left cannot be settled without the store."""
+    return any(_before_barrier(slot) or _in_parts(slot) for lane in delivery.lanes.values() for slot in lane.of(tp))
+
+
+async def conclude(owned: Owned, delivery: Delivery, states: States, marks: Marks) -> None:
+    """Turn the folded window of a partition into what is sent, and what becomes a mark; then let it go.
+
+    Raises StoreAway, and then nothing has changed.
+    """
+    lanes = list(delivery.lanes.values())
+    parts = [slot for lane in lanes for slot in lane.of(owned.tp) if _in_parts(slot)]
     known = await states.read({key for slot in parts for key in _keys(slot)})
-    for lane in list(delivery.lanes.values()):
-        await _conclude_lane(owned.tp, lane, delivery, known)
+    plans = [(lane, _plan(owned.tp, lane, known)) for lane in lanes]
+    for lane, plan in plans:
+        lowest = lowest_of(plan.marked)
+        if lowest is not None:
+            await marks.cover(lane.platform, owned.tp, lowest, _WHY)
+    if owned.held:
+        for lane, plan in plans:
+            _carry_out(lane, plan, delivery)
+        let_go(owned, delivery)
+
+
+def let_go(owned: Owned, delivery: Delivery) -> None:
+    """The window is settled: what waits of the partition may be sent."""
+    for slot in (slot for lane in delivery.lanes.values() for slot in lane.of(owned.tp)):
+        slot.queue = [item for item in slot.queue if not isinstance(item, Barrier)]
     owned.replay = None
-    owned.active = owned.held
+    owned.active = owned.held and not owned.leaving
     delivery.release(owned)
 
 
-async def _conclude_lane(
-    tp: TopicPartition, lane: Lane, delivery: Delivery, known: dict[StateKey, ObjectState]
-) -> None:
-    marked: list[tuple[Slot, Wave]] = []
+def _plan(tp: TopicPartition, lane: Lane, known: Mapping[StateKey, ObjectState]) -> _Plan:
+    plan = _Plan()
     for slot in lane.of(tp):
         behind = _before_barrier(slot)
-        for wave in behind:
-            slot.queue.remove(wave)
-        slot.queue = [item for item in slot.queue if not isinstance(item, Barrier)]
-        marked += [(slot, wave) for wave in behind]
-        for wave in [item for item in slot.queue if isinstance(item, Wave) and len(item.requests) > 1]:
+        plan.marked += [(slot, wave) for wave in behind]
+        for wave in _several(slot):
+            if wave in behind:
+                continue
             everybody, mine = _keys(slot)
             whole = None if _followed(slot, wave) else whole_for(known.get(everybody), known.get(mine))
             if whole is not None:
-                wave.requests = (whole,)
+                plan.wholes.append((wave, whole))
             else:
-                slot.queue.remove(wave)
-                marked.append((slot, wave))
-    lane.waiting -= len(marked)
-    await delivery.cover(lane, tp, marked, "a restart left several parts of an object, and its whole is not known")
+                plan.marked.append((slot, wave))
+    return plan
+
+
+def _carry_out(lane: Lane, plan: _Plan, delivery: Delivery) -> None:
+    for wave, whole in plan.wholes:
+        wave.requests = (whole,)
+    for slot, wave in plan.marked:
+        slot.queue.remove(wave)
+    lane.waiting -= len(plan.marked)
+    delivery.marking.end(plan.marked, _WHY)
 
 
 def _before_barrier(slot: Slot) -> list[Wave]:
@@ -56,8 +98,12 @@ def _before_barrier(slot: Slot) -> list[Wave]:
     return [item for item in items[: last + 1] if isinstance(item, Wave)]
 
 
+def _several(slot: Slot) -> Iterator[Wave]:
+    return (item for item in slot.queue if isinstance(item, Wave) and len(item.requests) > 1)
+
+
 def _in_parts(slot: Slot) -> bool:
-    return any(isinstance(item, Wave) and len(item.requests) > 1 for item in slot.queue)
+    return any(_several(slot))
 
 
 def _followed(slot: Slot, wave: Wave) -> bool:

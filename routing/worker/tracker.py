@@ -10,6 +10,8 @@ from routing.event import Event
 from routing.log.port import Position, Record
 from routing.policy import Outcome
 
+_MANY_SETTLED = 1024
+
 Result = tuple[PartyId | None, Outcome, str, int]
 """How an event ended for a party: outcome, detail, milliseconds."""
 
@@ -18,18 +20,25 @@ class Entry:
     """One event under way: for how many recipients it is still open, and how it ended for the others.
 
     It holds what the outcome record needs, not the body: thousands wait while a recipient is slow. `since` is the
-    worker's monotonic clock at reading, `size` the body's bytes. `identity` are event, correlation and request id.
+    worker's monotonic clock when it was let in, `size` the body's bytes, `held` whether they count as held for
+    somebody, `closed` that it ended for everyone. `identity` are event, correlation and request id.
     """
 
-    __slots__ = ("identity", "key", "module", "open", "position", "results", "sealed", "settled", "since", "size", "tp")
+    __slots__ = (
+        "closed", "directed", "held", "identity", "key", "module", "open", "position", "results", "sealed", "settled",
+        "since", "size", "tp",
+    )  # fmt: skip
 
     def __init__(self, record: Record, event: Event | None, since: float) -> None:
         self.tp = record.tp
         self.position = record.position
         self.since = since
         self.size = len(record.value) if event is not None else 0
+        self.held = False
+        self.closed = False
         self.key = record.key
         self.module = event.module if event is not None else ""
+        self.directed = event is not None and event.audience is not None
         self.identity = (event.id, event.correlation_id, event.request_id) if event is not None else ("", "", "")
         self.open: dict[PartyId, str] = {}
         self.results: list[Result] = []
@@ -54,12 +63,13 @@ def _plain(party: PartyId, outcome: Outcome) -> Result:
 
 
 class Tracker:
-    """The entries of one partition in order of position."""
+    """The entries of one partition in order of position, but for those settled long ago behind one that is not."""
 
     def __init__(self, start: Position) -> None:
         self.entries: deque[Entry] = deque()
         self.committed = start
         self.read_to = start
+        self._settled = 0
 
     def add(self, entry: Entry) -> None:
         self.entries.append(entry)
@@ -72,7 +82,17 @@ class Tracker:
         self.read_to = position
         return True
 
+    def settle(self, entry: Entry) -> None:
+        """It is settled. However long the first one is not, what is settled behind it takes no room."""
+        entry.settled = True
+        self._settled += 1
+        if self._settled > _MANY_SETTLED and self._settled * 2 > len(self.entries):
+            self.entries = deque(entry for entry in self.entries if not entry.settled)
+            self._settled = 0
+
     def oldest(self) -> Entry | None:
+        """The first that is not settled."""
+        self.settled_to()
         return self.entries[0] if self.entries else None
 
     def settled_to(self) -> Position:
@@ -80,4 +100,5 @@ class Tracker:
         entries = self.entries
         while entries and entries[0].settled:
             entries.popleft()
+            self._settled = max(0, self._settled - 1)
         return entries[0].position if entries else self.read_to

@@ -54,7 +54,8 @@ class Turns:
     def pump(self, lane: Lane) -> None:
         """Begin what may be begun in this lane, broadcasts when its turn comes."""
         while (slot := lane.next(Line.URGENT, self._settings.directed_at_once)) is not None:
-            self._count(lane, slot, Line.URGENT)
+            if self._may_begin(slot):
+                self._count(lane, slot, Line.URGENT)
         waiting, begun = lane.ready[Line.BROADCASTS], lane.begun_now[Line.BROADCASTS]
         if waiting and not lane.in_line and begun < self._settings.broadcasts_at_once:
             lane.in_line = True

@@ -1,36 +1,39 @@
-"""The worker's life: read, admit, settle, commit; partitions that come and go."""
+"""The worker's life: read, let in, settle, commit; partitions that come and go."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+import math
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
 from connectors.values import PartyId
 from routing.clock import Clock
-from routing.log.port import Assignment, Log, LogError, PartitionLost, Record, TopicPartition
-from routing.policy import DeliverySettings
+from routing.log.port import Assignment, Log, LogError, PartitionLost, TopicPartition
+from routing.policy import DeliverySettings, Outcome
 from routing.store.port import Store
 from routing.worker.admission import Admission
+from routing.worker.aside import Aside
 from routing.worker.delivery import Delivery
 from routing.worker.directed import DirectedPushes
+from routing.worker.intake import Intake
+from routing.worker.leaving import Leaving
 from routing.worker.marks import Marks
 from routing.worker.owned import Owned
 from routing.worker.ports import Locate, Observer, Resolver, Sender
+from routing.worker.reach import Reach
 from routing.worker.settling import Settling
-from routing.worker.slot import Directed
 from routing.worker.states import States
-from routing.worker.takeover import conclude
+from routing.worker.tracker import Entry
 
 GROUP = "ocpi-hub.routing"
 _READ_RECORDS = 500
 _READ_BYTES = 4 * 1024 * 1024
+_READ_BYTES_FAILING = 256 * 1024  # while the store is away what was read may wait for long
 _READ_WAIT = 1.0
 _RELIEF = 0.1
 _SWEEP_EVERY = 1.0
 _AGAIN_AFTER = 0.5
-_GATHER = 0.01
 _FORWARD_EVERY = 10
 _LOOK_EVERY = 0.25
 
@@ -58,31 +61,42 @@ class Worker:
         self._clock = clock
         self._observer = observer
         self._owned: dict[TopicPartition, Owned] = {}
-        self._replaying: set[TopicPartition] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._stop_by = math.inf
         self.failure: str | None = None
         """Why the worker does not work any more, though nobody stopped it: a defect (readiness says so)."""
         self.behind = 0.0
         """How many seconds the last record had been on the log when it was read; 0 where there was none to read."""
-        self._letting_in = asyncio.Lock()
         self._consumer = log.consumer(GROUP, topics, member=member)
-        self.states = States(store, trouble=observer.trouble)
-        self.marks = Marks(store, clock, trouble=observer.trouble)
+        self._reach = reach = Reach(store, trouble=observer.trouble)
+        self.states = States(reach, most=settings.unwritten_most, most_bytes=settings.unwritten_bytes)
+        self.marks = Marks(reach, clock)
         self.settling = Settling(log=log, consumer=self._consumer, owned=self._owned, observer=observer)
+        self.aside = Aside(
+            reach=reach, consumer=self._consumer, clock=clock, trouble=observer.trouble, counted=observer.set_aside
+        )
         self.directed = DirectedPushes(
-            log=log, store=store, states=self.states, sender=sender, resolver=resolver, locate=locate, clock=clock,
-            settings=settings, observer=observer, hub=hub,
+            log=log, reach=reach, states=self.states, sender=sender, resolver=resolver, locate=locate, clock=clock,
+            settings=settings, hub=hub, trouble=observer.trouble,
         )  # fmt: skip
         self.delivery = Delivery(
             hub=hub, directed=self.directed, sender=sender, resolver=resolver, marks=self.marks, settings=settings,
-            clock=clock, random=random, observer=observer, ended=self.settling.end, write_later=self.states.later,
-            holds=self._consumer.holds,
+            clock=clock, random=random, observer=observer, ended=self.settling.end, broken=self._broken,
+            states=self.states, store_away=lambda: reach.away, holds=self._consumer.holds,
         )  # fmt: skip
-        self.admission = Admission(
+        admission = Admission(
             states=self.states, marks=self.marks, delivery=self.delivery, directed=self.directed, resolver=resolver,
-            clock=clock, observer=observer, ended=self.settling.end_all, closed=self.settling.close,
-            admitted=self.settling.admitted,
+            settling=self.settling, aside=self.aside, clock=clock,
+        )  # fmt: skip
+        self.intake = Intake(
+            owned=self._owned, admission=admission, delivery=self.delivery, states=self.states, marks=self.marks,
+            settling=self.settling, reach=reach, resolver=resolver, consumer=self._consumer, observer=observer,
+            clock=clock, settings=settings,
+        )  # fmt: skip
+        self._leaving = Leaving(
+            delivery=self.delivery, states=self.states, settling=self.settling, reach=reach, observer=observer,
+            until=lambda began: min(began + self._settings.settle, self._stop_by), holds=self._consumer.holds,
         )  # fmt: skip
 
     # --- life --------------------------------------------------------------------------------------------------------
@@ -92,14 +106,15 @@ class Worker:
         await self._consumer.start(self)
         loop = asyncio.get_running_loop()
         runs = (
-            self._read(),
-            self.states.run(),
-            self.settling.outcomes.run(),
-            self.settling.run(),
-            self._sweep_often(),
-            self._look_often(),
+            self.states.run,
+            self.settling.outcomes.run,
+            self.settling.run,
+            self.intake.run,
+            self.aside.run,
+            self._sweep_often,
+            self._look_often,
         )
-        self._tasks = [loop.create_task(run) for run in runs]
+        self._tasks = [loop.create_task(self._read()), *(loop.create_task(self._on_and_on(run)) for run in runs)]
         for task in self._tasks:
             task.add_done_callback(self._task_ended)
 
@@ -109,8 +124,8 @@ class Worker:
         `settle` are the seconds that what was begun has to end, else those of the settings.
         """
         self._stopping = True
-        if settle is not None:
-            self._settings = replace(self._settings, settle=settle)
+        settle = self._settings.settle if settle is None else settle
+        self._stop_by = asyncio.get_running_loop().time() + settle
         await self._consumer.stop()
         for task in self._tasks:
             task.cancel()
@@ -127,26 +142,45 @@ class Worker:
         oldest = [entry.since for owned in self._owned.values() if (entry := owned.tracker.oldest()) is not None]
         return max(self._clock.monotonic() - min(oldest), 0.0) if oldest else 0.0
 
+    async def _on_and_on(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Whatever a task meets, it goes on: what it serves would wait for ever without it."""
+        while True:
+            try:
+                await run()
+            except Exception as error:  # noqa: BLE001  # as it says above
+                self._observer.trouble(f"a defect of the worker: {type(error).__name__}: {error}; it goes on")
+                await asyncio.sleep(_AGAIN_AFTER)
+
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.failure = f"the worker stopped: {type(error).__name__}: {error}"
             self._observer.trouble(self.failure)
 
+    def _broken(self, entry: Entry, party: PartyId, error: BaseException) -> None:
+        """An event that could not be handled for one recipient: set aside, and then it ended so for that one."""
+        reason = f"its handling for {party} failed: {type(error).__name__}: {error}"
+
+        def done() -> None:
+            self.settling.end(entry, party, Outcome.POISON, reason, 0.0)
+
+        self.aside.put(entry.tp, entry.position, entry.key, reason, done)
+
     def kill(self) -> None:
         """End without any order, as a killed process does (for simulations)."""
         for owned in self._owned.values():
-            owned.active = False
-            for task in list(owned.in_flight):
+            owned.active = owned.held = False
+            for task in (*owned.in_flight, *owned.storing):
                 task.cancel()
-        for task in self._tasks:
-            task.cancel()
+        for running in self._tasks:
+            running.cancel()
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
         while not self._stopping:
+            most = _READ_BYTES_FAILING if self.intake.failing else _READ_BYTES
             try:
-                records = await self._consumer.read(max_records=_READ_RECORDS, max_bytes=_READ_BYTES, wait=_READ_WAIT)
+                records = await self._consumer.read(max_records=_READ_RECORDS, max_bytes=most, wait=_READ_WAIT)
             except LogError as error:
                 self._observer.trouble(f"the log cannot be read: {error}; trying again")
                 await asyncio.sleep(_AGAIN_AFTER)
@@ -154,40 +188,9 @@ class Worker:
             self.behind = max((self._clock.utc() - records[-1].append_time) / 1000, 0.0) if records else 0.0
             if not records and not self._consumer.holds():
                 await asyncio.sleep(_AGAIN_AFTER)  # cut off, or ended by others: it may give nothing at once
-            async with self._letting_in:
-                busy = await self._take(records)
-            if busy and len(records) < _READ_RECORDS // 2:
-                # broadcasts have no caller waiting: a moment more of them in one write of their states costs less
-                await asyncio.sleep(_GATHER)
-
-    async def _take(self, records: Sequence[Record]) -> bool:
-        """Let them in; whether there were broadcasts among them."""
-        broadcasts = await self.admission.admit(self._owned, records)
-        if self._replaying:
-            await self._conclude_those_read()
-        while self.settling.undelivered > self._settings.undelivered_bytes:
-            self._relieve()
-            await asyncio.sleep(_RELIEF)  # marks are being made durable, or what is left is in flight
-        return broadcasts
-
-    async def _conclude_those_read(self) -> None:
-        for owned in [self._owned[tp] for tp in self._replaying if tp in self._owned]:
-            position = self._consumer.position(owned.tp)
-            if owned.replay is not None and position is not None and position >= owned.replay.end:
-                await self._conclude(owned)
-        self._replaying = {tp for tp in self._replaying if tp in self._owned and self._owned[tp].replay is not None}
-
-    async def _conclude(self, owned: Owned) -> None:
-        await conclude(owned, self.delivery, self.states)
-        self.settling.moved(owned.tp)  # what was settled while the window was read could not be committed yet
-
-    def _relieve(self) -> None:
-        """Too many bodies wait: those of the slowest platform become a mark."""
-        lane = self.delivery.slowest()
-        if lane is None:
-            return
-        for tp in lane.partitions():
-            self.delivery.mark_soon(lane, tp, "the hub held too many undelivered bodies")
+            self.intake.take(records)
+            while self.settling.waited_for > self._settings.undelivered_bytes:  # noqa: ASYNC110  # it is a sum
+                await asyncio.sleep(_RELIEF)  # each of these ends within its caller's deadline
 
     async def _sweep_often(self) -> None:
         sweeps = 0
@@ -213,7 +216,7 @@ class Worker:
         limit = self._clock.monotonic() - self._settings.unsettled_most
         for owned in self._owned.values():
             oldest = owned.tracker.oldest()
-            if owned.active and oldest is not None and oldest.since < limit:
+            if owned.active and oldest is not None and oldest.held and oldest.since < limit:
                 for platform in set(oldest.open.values()):
                     lane = self.delivery.lanes.get(platform)
                     if lane is not None:
@@ -224,13 +227,11 @@ class Worker:
     async def assigned(self, assignments: Sequence[Assignment]) -> None:
         gained = [Owned(assignment) for assignment in assignments]
         self.states.forget()
-        await self.marks.load(owned.tp for owned in gained)
         for owned in await self._recommit(gained):
             self._owned[owned.tp] = owned
             self.delivery.own(owned)
             owned.active = owned.replay is None
-            if owned.replay is not None:
-                self._replaying.add(owned.tp)
+            self.intake.own(owned)
 
     async def _recommit(self, gained: Sequence[Owned]) -> Sequence[Owned]:
         """Unclean from here on: whoever comes after a kill must not trust the former owner's clean mark.
@@ -246,61 +247,28 @@ class Worker:
                 break
             except LogError as error:
                 self._observer.trouble(f"the log does not take commits: {error}; trying again")
+                if self._stopping:
+                    return []
                 await asyncio.sleep(_AGAIN_AFTER)
         return gained
 
     async def revoked(self, tps: Sequence[TopicPartition]) -> None:
         going = [self._owned[tp] for tp in tps if tp in self._owned]
         for owned in going:
-            owned.active = False
+            owned.active, owned.leaving = False, True
         try:
-            await self._settle(going)
+            await self._leaving.settle(going)
         finally:
             # whatever happens to this call, the next owner must not meet a request of ours, nor we what waited here
             for owned in going:
                 owned.held = False
-                for task in list(owned.in_flight):
+                for task in (*owned.in_flight, *owned.storing):
                     task.cancel()
+                self.intake.leave(owned)
                 self.delivery.drop(owned.tp)
                 for entry in owned.tracker.entries:
                     self.settling.forget(entry)
                 if self._owned.get(owned.tp) is owned:
                     del self._owned[owned.tp]
             self.marks.forget(tps)
-            self.states.forget()
-
-    async def _settle(self, going: Sequence[Owned]) -> None:
-        """End or cut off what was begun, answer what no owner may attempt any more, commit what is settled as clean."""
-        try:
-            async with asyncio.timeout(self._settings.settle):
-                async with self._letting_in:  # a batch that was read is let in whole, so that none of it is overtaken
-                    pass
-                await self._ended(going)
-        except TimeoutError:
-            for owned in going:
-                for task in list(owned.in_flight):
-                    task.cancel()
-            await self._ended(going)
-        self._answer_overtaken(going)
-        await self.states.flush()
-        await self.settling.outcomes.flush()
-        await self.settling.commit({owned.tp: owned.clean() for owned in going if owned.replay is None})
-
-    @staticmethod
-    async def _ended(going: Sequence[Owned]) -> None:
-        """What is in flight of these has ended."""
-        while in_flight := [task for owned in going for task in owned.in_flight]:
-            await asyncio.wait(in_flight)
-
-    def _answer_overtaken(self, going: Sequence[Owned]) -> None:
-        """A directed push that waits, but stands before one that was begun: no owner may attempt it any more."""
-        tps = {owned.tp: owned for owned in going}
-        for lane in self.delivery.lanes.values():
-            for slot in list(lane.slots.values()):
-                owned = tps.get(slot.tp)
-                if owned is None:
-                    continue
-                for item in [item for item in slot.queue if isinstance(item, Directed)]:
-                    if item.entry.position <= owned.begun:
-                        slot.queue.remove(item)
-                        self.delivery.give_up(item, owned, "the hub was restarted before its turn came")
+            self.states.forget(tps)

@@ -27,6 +27,8 @@ class Recipients:
         self._random = random
         self.all = {party: Recipient(party) for party in parties}
         self.calm = False
+        self.thinks: float | None = None
+        """Seconds that each request takes, where that is not chance."""
 
     async def push(self, push: Push, *, within: float, permit: Callable[[], bool]) -> Answered:
         recipient = self.all[push.to.party.id]
@@ -65,7 +67,9 @@ class Recipients:
                 recipient.end(begun, self._loop.now)
 
     async def _think(self, mood: str) -> None:
-        if mood == "slow":
+        if self.thinks is not None:
+            await asyncio.sleep(self.thinks)
+        elif mood == "slow":
             await asyncio.sleep(self._random.choice((0.5, 3.0, 9.0, 12.0)))
         else:
             await asyncio.sleep(self._random.choice((0.0, 0.002, 0.03, 0.2)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from connectors.values import PartyId
@@ -45,7 +45,8 @@ async def _run(loop: VirtualLoop, seed: int) -> list[str]:
             *(_session(world, f"S{i}") for i in range(2)),
             _cdrs(world),
             *(_moods(world, party) for party in EMSPS),
-            _trouble(world),
+            _trouble(world, PROCESSES),
+            _trouble(world, ENGINES),
         )
     ]
     await asyncio.gather(*stories)
@@ -59,7 +60,7 @@ async def _run(loop: VirtualLoop, seed: int) -> list[str]:
 
 async def _calm(world: World) -> None:
     world.recipients.calm = True
-    world.store_away_until = 0.0
+    world.storing.come_back()
     world.faults.refused = world.faults.late = world.faults.vanishes = 0.0
     if not world.processes:
         await world.start_process()
@@ -159,18 +160,8 @@ async def _moods(world: World, party: PartyId) -> None:
         await asyncio.sleep(world.random.uniform(0.5, 12.0))
 
 
-async def _trouble(world: World) -> None:
+async def _trouble(world: World, kinds: Sequence[Callable[[World], Awaitable[None]]]) -> None:
     random = world.random
-    kinds: list[Callable[[World], Any]] = [
-        _kill,
-        _kill,
-        _restart,
-        _join,
-        _rebalance,
-        _store_away,
-        _log_trouble,
-        _expire,
-    ]
     while world.loop.now < STORY:
         await asyncio.sleep(random.uniform(0.3, 12.0))
         await random.choice(kinds)(world)
@@ -204,7 +195,39 @@ async def _rebalance(world: World) -> None:
 
 
 async def _store_away(world: World) -> None:
-    world.store_away_until = world.loop.now + world.random.choice((0.2, 1.5, 5.0))
+    """For a moment or for long; what happens next happens while it is away."""
+    world.storing.go_away(world.random.choice((0.2, 1.5, 5.0, 12.0, 25.0)))
+
+
+async def _log_away(world: World) -> None:
+    """The log is away for everybody: nothing is heard of it, what is published may land later or never."""
+    world.faults.refused, world.faults.late, world.faults.vanishes = 0.4, 0.3, 0.3
+    away = [process.name for process in world.processes]
+    for name in away:
+        world.log.away(name)
+    await asyncio.sleep(world.random.choice((0.3, 2.0, 6.0)))
+    for process in world.processes:
+        if process.name in away:
+            world.log.back(process.name)
+    world.faults.refused, world.faults.late, world.faults.vanishes = 0.01, 0.01, 0.01
+
+
+async def _poison(world: World) -> None:
+    for _ in range(world.random.choice((1, 1, 3))):
+        await world.poison(world.random.choice(("bytes", "type", "handler")))
+
+
+async def _directory(world: World) -> None:
+    world.directory_changes()
+
+
+async def _bounce(world: World) -> None:
+    """Some partitions are given up and dealt anew, as when a member of the group comes or goes; the others stay."""
+    group = world.log._groups[GROUP]
+    held = sorted(group._owners)
+    group._bounced = dict.fromkeys(world.random.sample(held, len(held) // 3))
+    group._turn += world.random.choice((0, 1))
+    group._deal()
 
 
 async def _log_trouble(world: World) -> None:
@@ -227,3 +250,10 @@ async def _expire(world: World) -> None:
             await asyncio.sleep(world.random.choice((0.0, 1.0)))
         if process in world.processes:
             world.log.back(process.name)
+
+
+PROCESSES = (_kill, _kill, _restart, _join, _rebalance, _bounce, _expire)
+"""What happens to the processes of a run and to what they own ..."""
+
+ENGINES = (_store_away, _store_away, _store_away, _log_trouble, _log_away, _poison, _directory)
+"""... meanwhile to the engines, and to what is on them."""

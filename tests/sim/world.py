@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -14,23 +15,31 @@ from routing import event as events
 from routing import replies
 from routing.directory import Directory, Endpoint, Hosted, Party, Platform, Status
 from routing.event import Event, Operation
-from routing.log.faults import RandomFaults
+from routing.log.faults import Faults, RandomFaults
 from routing.log.memory import MemoryLog
-from routing.log.port import Headers, LogError, PublishRefused, ReplyTo, TopicPartition
+from routing.log.port import Headers, LogError, PublishRefused, Record, ReplyTo, TopicPartition
 from routing.policy import DeliverySettings
 from routing.resolving import DirectoryResolver
-from routing.store.memory import MemoryData, MemoryStore
+from routing.state import key_of
+from routing.store.port import CdrKey
 from routing.topics import EVENT_TOPICS, OUTCOMES
+from routing.worker.leaving import STEP
 from routing.worker.ports import Silent
 from routing.worker.worker import GROUP, Worker
 from tests.judging import Facts, Stood
 from tests.sim.loop import VirtualClock, VirtualLoop
 from tests.sim.recipients import Recipients
+from tests.sim.storing import SimulatedStore, Storing
 
 HUB = PartyId("NL", "HUB")
 CPO = PartyId("NL", "TNM")
 EMSPS = [PartyId("DE", "AAA"), PartyId("DE", "BBB"), PartyId("FR", "CCC")]
-SETTINGS = DeliverySettings(waiting_most=6, unsettled_most=30.0, settle=5.0, broadcasts_at_once=2)
+SETTINGS = DeliverySettings(
+    waiting_most=6, unsettled_most=30.0, settle=5.0, broadcasts_at_once=2, unwritten_most=12
+)  # fmt: skip
+LEAVING = 4 * STEP + 0.5
+"""Seconds that leaving may take beyond the settle time."""
+POISON = "POISON"
 PUBLISH_WAIT = 3.0
 CALLER_WAIT = 15.0
 
@@ -55,31 +64,14 @@ def directory() -> Directory:
     )
 
 
-class Hooked:
-    """Store calls take a while, and fail while the store is away."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    async def before(self, call: str) -> None:
-        del call
-        await asyncio.sleep(self._world.random.choice((0.0, 0.001, 0.01)))
-        self._world.store_must_be_there()
-
-    async def after(self, call: str) -> None:
-        del call
-        await asyncio.sleep(self._world.random.choice((0.0, 0.001)))
-        self._world.store_must_be_there()
-
-
 class Watching(Silent):
-    """Notes what a worker says of itself; a worker that stopped is a defect."""
+    """Notes what a worker says of itself: a task of it that broke is a defect."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
     def trouble(self, sentence: str) -> None:
-        if "could not be handled" in sentence or "the worker stopped" in sentence:
+        if any(word in sentence for word in ("the worker stopped", "a defect of", "a round of")):
             self._world.defects.append(sentence)
 
 
@@ -89,7 +81,7 @@ class Process:
 
     name: str
     worker: Worker
-    store: MemoryStore
+    store: SimulatedStore
     edge: ReplyTo
     waiting: dict[str, asyncio.Future[replies.Reply]] = field(default_factory=dict)
     alive: bool = True
@@ -98,42 +90,43 @@ class Process:
 class World:
     """Everything of one run. Chance comes from `random` only."""
 
-    def __init__(self, loop: VirtualLoop, seed: int) -> None:
+    def __init__(self, loop: VirtualLoop, seed: int, *, faults: Faults | None = None) -> None:
         self.loop = loop
         self.random = Random(seed)
         self.clock = VirtualClock(loop)
         self.faults = RandomFaults(self.random)
+        log_faults = self.faults if faults is None else faults
         self.log = MemoryLog(
-            [*EVENT_TOPICS, OUTCOMES], partitions=2, clock=self.clock.utc, faults=self.faults, settle=8.0
+            [*EVENT_TOPICS, OUTCOMES], partitions=2, clock=self.clock.utc, faults=log_faults, settle=8.0
         )
-        self.data = MemoryData()
+        self.storing = Storing(loop, self.random)
         self.directory = directory()
         self.recipients = Recipients(loop, self.random, EMSPS)
         self.processes: list[Process] = []
         self.told: dict[int, int] = {}
         self.told_at: dict[int, float] = {}
         self.answers: dict[int, tuple[bytes, str | None]] = {}
-        self.store_away_until = 0.0
+        self.not_sent: set[int] = set()
         self.defects: list[str] = []
         self._seq = 0
         self._names = 0
 
-    def store_must_be_there(self) -> None:
-        from routing.store.port import StoreAway
-
-        if self.loop.now < self.store_away_until:
-            raise StoreAway("away in this simulation")
+    def directory_changes(self) -> None:
+        """Edges know a newer directory; workers learn of it when they ask the store."""
+        self.directory = replace_revision(self.directory)
 
     # --- processes ---------------------------------------------------------------------------------------------------
 
     async def start_process(self) -> Process:
         self._names += 1
         name = f"p{self._names}"
-        store = MemoryStore(self.data, hooks=Hooked(self))
+        store = SimulatedStore(self.storing)
         await store.start()
+        known = [self.directory]
 
         async def reload() -> None:
-            return None
+            await store.load_platforms()
+            known[0] = self.directory
 
         async def locate(event: Event, hosted: Hosted, location: str) -> str | None:
             del event, hosted
@@ -142,7 +135,7 @@ class World:
         watching = Watching(self)
         worker = Worker(
             log=self.log, store=store, topics=EVENT_TOPICS, hub=HUB, sender=self.recipients,
-            resolver=DirectoryResolver(lambda: self.directory, reload), locate=locate, clock=self.clock,
+            resolver=DirectoryResolver(lambda: known[0], reload), locate=locate, clock=self.clock,
             random=self.random, observer=watching, settings=SETTINGS, member=name,
         )  # fmt: skip
         process = Process(name, worker, store, ReplyTo(name, 0))
@@ -178,8 +171,11 @@ class World:
             pending = [future for future in process.waiting.values() if not future.done()]
             if pending:
                 await asyncio.wait(pending, timeout=CALLER_WAIT + 1)
+        began = self.loop.now
         await process.worker.stop()
         process.store.kill()
+        if self.loop.now - began > SETTINGS.settle + LEAVING:
+            self.defects.append(f"{process.name} took {self.loop.now - began:.1f} s to leave")
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
@@ -211,7 +207,7 @@ class World:
             id=f"e{seq}", module=module, owner=CPO, object_id=object_id, operation=operation,
             path=() if module == "cdrs" else ("NL", "TNM", object_id, *below), query="", audience=to, sender=CPO,
             sender_role=Role.CPO, platform="cpo", accepted=now, expires=now + int(PUBLISH_WAIT * 1000),
-            request_id=str(seq), correlation_id=str(seq), revision=1,
+            request_id=str(seq), correlation_id=str(seq), revision=self.directory.revision,
             payload=json.dumps(body).encode() if body is not None else b"",
             deadline=None if to is None else now + int(CALLER_WAIT * 1000),
             reply_to=None if to is None else process.edge,
@@ -248,31 +244,90 @@ class World:
             return 0  # the process was killed, the connection cut
         if reply.body:
             self.answers[seq] = (reply.body, reply.location)
+        elif reply.status_code == 4000:
+            self.not_sent.add(seq)
         return reply.status_code
+
+    async def poison(self, kind: str) -> None:
+        """A record that no worker can handle: no event at all, of a type to come, or one that breaks its handler."""
+        seq = self.next_seq()
+        topic, key = self.random.choice(EVENT_TOPICS), f"{POISON}{self.random.randrange(9)}"
+        name: str
+        headers: Headers = (("ce_type", b"org.ocpi-hub.push.v9"), ("ce_id", b"\xff"))
+        if kind == "bytes":
+            headers = ()
+        elif kind == "handler":
+            alive = [process for process in self.processes if process.alive]
+            if not alive:
+                return
+            name = self.random.choice(("locations", "sessions"))
+            to = self.random.choice(EMSPS) if name == "sessions" else None
+            operation = self.random.choice((Operation.PUT, Operation.PATCH))
+            event = self._event(alive[0], name, operation, f"{POISON}{seq % 3}", {}, below=(), to=to, seq=seq)
+            event.payload = POISON.encode() + b"{"
+            topic, key, headers = event.topic, event.key.decode(), events.encode(event)
+        with suppress(LogError):
+            await self.log.publish(topic, key.encode(), headers, POISON.encode() + b"{", within=PUBLISH_WAIT)
 
     # --- what is left ------------------------------------------------------------------------------------------------
 
     def facts(self) -> Facts:
         stood: list[Stood] = []
-        for topic in EVENT_TOPICS:
-            for partition in range(2):
-                tp = TopicPartition(topic, partition)
-                for record in self.log._partitions[tp].records:
-                    event = events.decode(record.headers, record.value)
-                    late = record.append_time > event.expires
-                    stood.append(Stood(event, int(event.request_id), tp, record.position, late))
-        marks = list(self.data.marks.values())
+        broken: list[str] = []
+        for record in (record for tp in self._tps() for record in self.log._partitions[tp].records):
+            aside = (record.tp, record.position) in self.storing.data.aside
+            if POISON.encode() in record.value:
+                if not aside and not _is_event(record):
+                    broken.append(f"{record.key!r} at {record.position.offset} was never set aside")
+                continue
+            if aside:
+                broken.append(f"{record.key!r} at {record.position.offset} was set aside, and nothing is wrong with it")
+            event = events.decode(record.headers, record.value)
+            late = record.append_time > event.expires
+            stood.append(Stood(event, int(event.request_id), record.tp, record.position, late))
+        marks = list(self.storing.data.marks.values())
         hosted = {party: self.directory.hosted(party)[0].platform.id for party in EMSPS}
         return Facts(
-            stood, self.told, self.told_at, self.answers, self.recipients.all, marks, hosted, self.uncommitted()
+            stood, self.told, self.told_at, self.answers, self.recipients.all, marks, hosted, self.uncommitted(),
+            not_sent=frozenset(self.not_sent), broken=[*broken, *self._unwritten(stood)],
         )  # fmt: skip
+
+    def _unwritten(self, stood: list[Stood]) -> list[str]:
+        """Whatever was settled is in the store: its position, or a later one."""
+        states, broken = self.storing.data.states, []
+        for one in stood:
+            event, told = one.event, self.told.get(one.seq, 0)
+            if one.landed_late or (event.audience is not None and not 1000 <= told < 2000):
+                continue
+            state = states.get(key_of(event, event.audience))
+            if event.module != "cdrs" and (state is None or state.position < one.position):
+                broken.append(f"the state after seq {one.seq} was never written")
+            key = CdrKey(event.owner, event.object_id.upper(), event.audience) if event.audience is not None else None
+            if event.module == "cdrs" and key is not None and key not in self.storing.data.cdrs:
+                broken.append(f"P5: nothing is recorded of the CDR of seq {one.seq}, and its sender was told {told}")
+        return broken
+
+    @staticmethod
+    def _tps() -> list[TopicPartition]:
+        return [TopicPartition(topic, partition) for topic in EVENT_TOPICS for partition in range(2)]
 
     def uncommitted(self) -> int:
         """Events on the log that the routing group has not committed."""
         left = 0
-        for topic in EVENT_TOPICS:
-            for partition in range(2):
-                tp = TopicPartition(topic, partition)
-                committed = self.log._commits.get((GROUP, tp))
-                left += self.log._partitions[tp].end - (committed.next.offset if committed else 0)
+        for tp in self._tps():
+            committed = self.log._commits.get((GROUP, tp))
+            left += self.log._partitions[tp].end - (committed.next.offset if committed else 0)
         return left
+
+
+def replace_revision(known: Directory) -> Directory:
+    """The same directory, a revision later."""
+    return Directory(known.platforms.values(), hub=HUB, revision=known.revision + 1)
+
+
+def _is_event(record: Record) -> bool:
+    try:
+        events.decode(record.headers, record.value)
+    except events.Poison:
+        return False
+    return True

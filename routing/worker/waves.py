@@ -1,0 +1,132 @@
+"""Serving broadcasts: one wave of a slot at a time, again with the newest state if it fails, then the mark."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from random import Random
+
+from connectors.errors import OcpiError
+from connectors.values import PartyId
+from routing.clock import Clock
+from routing.fold import fold_all
+from routing.outbound import Answered
+from routing.policy import DeliverySettings, Outcome, ended, pause, retry_after
+from routing.worker.lane import Lane
+from routing.worker.marking import Ended
+from routing.worker.marks import Marks
+from routing.worker.ports import Push, Resolver, Sender
+from routing.worker.slot import Slot, Wave
+from routing.worker.turns import Turns
+
+COMPOSED = "composed"
+"""Marks, in the outcome record, a delivery whose body the hub put together by folding (P6)."""
+
+
+class Waves:
+    """`active` says whether a slot's partition is ours; `mark` takes a wave whose attempts are used up."""
+
+    def __init__(
+        self,
+        *,
+        hub: PartyId,
+        sender: Sender,
+        resolver: Resolver,
+        marks: Marks,
+        settings: DeliverySettings,
+        clock: Clock,
+        random: Random,
+        ended: Ended,
+        turns: Turns,
+        active: Callable[[Slot], bool],
+        permit: Callable[[Slot], Callable[[], bool]],
+        mark: Callable[[Lane, Slot, Wave, str], None],
+        store_away: Callable[[], bool],
+    ) -> None:
+        self._hub = hub
+        self._sender = sender
+        self._resolver = resolver
+        self._marks = marks
+        self._settings = settings
+        self._clock = clock
+        self._random = random
+        self._ended = ended
+        self._turns = turns
+        self._active = active
+        self._permit = permit
+        self._mark = mark
+        self._store_away = store_away
+
+    async def serve(self, lane: Lane, slot: Slot, wave: Wave) -> None:
+        """Send what the wave asks for; it stands first in its slot, and leaves it when it has ended."""
+        wave.frozen = True
+        event, party = slot.event, slot.key.recipient
+        started = self._clock.monotonic()
+        composed = False
+        while wave.requests:
+            hosted = self._resolver.still(event, party, lane.platform)
+            if hosted is None:
+                return self.finish(lane, slot, wave, Outcome.SKIPPED, "not allowed or not there any more")
+            request = wave.requests[0]
+            composed = composed or request.composed
+            push = Push(
+                hosted, self._hub, event.module, request.operation, event.path[:3] + request.path, event.query,
+                request.body, event.correlation_id,
+            )  # fmt: skip
+            failure: Answered | OcpiError
+            try:
+                failure = await self._sender.push(push, within=self._settings.attempt, permit=self._permit(slot))
+            except OcpiError as error:
+                failure = error
+            else:
+                outcome = ended(failure)
+                if outcome is Outcome.REFUSED:
+                    return self.finish(lane, slot, wave, outcome, str(failure.status_code))
+                if outcome is not None:
+                    if self._marks.reaches(lane.platform, slot.tp) is not None:
+                        lane.remember(slot.key, request.position)
+                    wave.requests = wave.requests[1:]
+                    continue
+            return self._failed(lane, slot, wave, failure)
+        ms = (self._clock.monotonic() - started) * 1000
+        return self.finish(lane, slot, wave, Outcome.DELIVERED, COMPOSED if composed else "", ms)
+
+    def finish(self, lane: Lane, slot: Slot, wave: Wave, outcome: Outcome, detail: str = "", ms: float = 0.0) -> None:
+        """The newest entry of a wave ended so; those folded into it were superseded by it."""
+        del slot.queue[0]
+        lane.waiting -= 1
+        party = slot.key.recipient
+        superseded = outcome is Outcome.DELIVERED
+        for entry in wave.entries[:-1]:
+            self._ended(entry, party, Outcome.SUPERSEDED if superseded else outcome, "" if superseded else detail, 0.0)
+        self._ended(wave.entries[-1], party, outcome, detail, ms)
+
+    def _failed(self, lane: Lane, slot: Slot, wave: Wave, failure: Answered | OcpiError) -> None:
+        if not self._active(slot):
+            return  # it goes with the partition: the next owner sends the newest state
+        wave.attempts += 1
+        wave.frozen = False
+        later = slot.queue[1] if len(slot.queue) > 1 else None
+        if isinstance(later, Wave):
+            # what failed is carried by what came meanwhile
+            wave.requests = fold_all(wave.requests, later.requests)
+            wave.entries += later.entries
+            del slot.queue[1]
+            lane.waiting -= 1
+        if wave.attempts >= self._settings.attempts and not self._store_away():
+            self._mark(lane, slot, wave, _why(failure))
+            return
+        # without a store to mark it in it is tried on
+        delay = pause(self._settings, wave.attempts, retry_after(failure), self._random.random())
+        slot.resting = True
+        asyncio.get_running_loop().call_later(delay, self._rested, lane, slot)
+
+    def _rested(self, lane: Lane, slot: Slot) -> None:
+        slot.resting = False
+        self._turns.wake(lane, slot)
+
+
+def _why(failure: Answered | OcpiError) -> str:
+    if isinstance(failure, OcpiError):
+        return f"{failure.status_code} {failure.message}"
+    return f"it answered HTTP {failure.http_status}, OCPI {failure.status_code}"
