@@ -194,6 +194,10 @@ class Settings(BaseSettings):
         30, description="Longest time an event stays unsettled before the slowest is marked"
     )
     undelivered_bytes: Count = Field(64 * 2**20, description="Bodies not delivered that a worker holds before the same")
+    unwritten_states: Count = Field(
+        10_000, description="States that pushes of sessions left and the store has not taken, before they are 4000"
+    )
+    unwritten_bytes: Count = Field(32 * 2**20, description="The same by their bytes")
 
     logging_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged at least")
     logging_format: Literal["auto", "json", "console"] = Field(

@@ -43,6 +43,10 @@ class DirectoryResolver:
                 return hosted if allowed else None
         return None
 
+    def platforms(self) -> Sequence[str]:
+        """The ids of all platforms that may get anything."""
+        return [platform.id for platform in self._directory().platforms.values() if not platform.removed]
+
     def behind(self, revision: int) -> bool:
         return self._directory().revision < revision
 

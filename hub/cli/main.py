@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hub import settings as hub_settings
-from hub.cli import agreement, output, party, simulate, topics
+from hub.cli import agreement, output, party, poison, simulate, topics
 from hub.processes.parts import EDGE, SERVE, WORKER, Parts
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(party.app, name="party")
 app.add_typer(agreement.app, name="agreement")
+app.add_typer(poison.app, name="poison")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(topics.app, name="topics")
 

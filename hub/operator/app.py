@@ -23,6 +23,7 @@ from hub.onboarding.desk import Desk
 from hub.operator.agreements import AgreementsApi
 from hub.operator.answers import answer, failure
 from hub.operator.api import EDITS_AT_ARRIVAL, Api
+from hub.operator.poison import Poison
 from hub.operator.readiness import Readiness
 from hub.operator.requests import BadRequest, ChangedMeanwhile
 from hub.registry import Registry
@@ -60,6 +61,7 @@ def operator_app(
     app.router.add_get("/metrics", page)
     app.router.add_routes(Api(desk, store).routes())
     app.router.add_routes(AgreementsApi(desk.registry).routes())
+    app.router.add_routes(Poison(store).routes())
     return app
 
 

@@ -39,5 +39,7 @@ def delivery(settings: Settings) -> DeliverySettings:
         waiting_most=settings.lane_max_waiting,
         unsettled_most=settings.unsettled_seconds,
         undelivered_bytes=settings.undelivered_bytes,
+        unwritten_most=settings.unwritten_states,
+        unwritten_bytes=settings.unwritten_bytes,
         settle=settle_most(settings),
     )

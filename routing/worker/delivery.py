@@ -178,7 +178,7 @@ class Delivery:
             self._set_aside(lane, slot, item, error)
         elif (recording := task.result()) is not None:
             slot.busy = True
-            self._store_soon(owned, recording)
+            self.store_soon(owned, recording)
         self._turns.ended(lane, slot, line)
 
     def cut_off(self) -> None:
@@ -303,10 +303,11 @@ class Delivery:
     def _mark(self, owned: Owned, lane: Lane, waves: list[tuple[Slot, Wave]], why: str) -> None:
         covering = self.marking.mark(lane, owned.tp, waves, why)
         if covering is not None:
-            self._store_soon(owned, covering)
+            self.store_soon(owned, covering)
 
     @staticmethod
-    def _store_soon(owned: Owned, storing: Coroutine[Any, Any, None]) -> None:
+    def store_soon(owned: Owned, storing: Coroutine[Any, Any, None]) -> None:
+        """Let it wait for the store beside everything else; it ends with the partition at the latest."""
         task = asyncio.get_running_loop().create_task(storing)
         owned.storing.add(task)
         task.add_done_callback(owned.storing.discard)

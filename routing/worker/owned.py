@@ -48,19 +48,22 @@ class Owned:
     begun or answered.
 
     `leaving` once it is to be revoked: nothing more is let in. `backlog` was read and waits for the store, `paused`
-    says that nothing more of it is read meanwhile. `marked` once its marks are known. `in_flight` are requests,
-    `storing` what only waits for the store.
+    says that nothing more of it is read meanwhile. `marked` once its marks are known. `gap` is from where on records
+    are gone that nobody settled. `in_flight` are requests, `storing` what only waits for the store.
     """
 
     __slots__ = (
-        "active", "backlog", "begun", "held", "in_flight", "leaving", "marked", "paused", "replay", "storing", "tp",
-        "tracker",
+        "active", "backlog", "begun", "gap", "held", "in_flight", "leaving", "marked", "paused", "replay", "storing",
+        "tp", "tracker",
     )  # fmt: skip
 
     def __init__(self, assignment: Assignment) -> None:
         committed, end = assignment.committed, assignment.end
         self.tp: TopicPartition = assignment.tp
         start = committed.next if committed is not None else Position(end.epoch, 0)
+        if assignment.gap:
+            start = min(start, end)  # the log may have lost its end too
+        self.gap: Position | None = start if assignment.gap else None
         self.tracker = Tracker(start)
         # no commit at all counts as clean: nothing was ever begun
         clean = committed is None or committed.clean

@@ -46,6 +46,9 @@ class Resolver(Protocol):
     def still(self, event: Event, recipient: PartyId, platform: str) -> Hosted | None:
         """The recipient, if a broadcast may still be sent to it."""
 
+    def platforms(self) -> Sequence[str]:
+        """The ids of all platforms that may get anything."""
+
     def behind(self, revision: int) -> bool:
         """Whether the directory is older than this revision."""
 

@@ -75,6 +75,10 @@ class Tracker:
         self.entries.append(entry)
         self.read_to = Position(entry.position.epoch, entry.position.offset + 1)
 
+    def hold(self, entry: Entry) -> None:
+        """Let nothing from this position on be settled before the entry is; it was not read."""
+        self.entries.appendleft(entry)
+
     def forward(self, position: Position) -> bool:
         """Everything below `position` was read; whether that is news."""
         if position <= self.read_to:

@@ -16,6 +16,7 @@ from routing.worker.admission import Admission
 from routing.worker.aside import Aside
 from routing.worker.delivery import Delivery
 from routing.worker.directed import DirectedPushes
+from routing.worker.gap import Gaps
 from routing.worker.intake import Intake
 from routing.worker.leaving import Leaving
 from routing.worker.marks import Marks
@@ -89,6 +90,7 @@ class Worker:
             states=self.states, marks=self.marks, delivery=self.delivery, directed=self.directed, resolver=resolver,
             settling=self.settling, aside=self.aside, clock=clock,
         )  # fmt: skip
+        self._gaps = Gaps(marks=self.marks, resolver=resolver, settling=self.settling, observer=observer)
         self.intake = Intake(
             owned=self._owned, admission=admission, delivery=self.delivery, states=self.states, marks=self.marks,
             settling=self.settling, reach=reach, resolver=resolver, consumer=self._consumer, observer=observer,
@@ -231,6 +233,8 @@ class Worker:
             self._owned[owned.tp] = owned
             self.delivery.own(owned)
             owned.active = owned.replay is None
+            if owned.gap is not None:
+                self.delivery.store_soon(owned, self._gaps.found(owned, owned.gap))
             self.intake.own(owned)
 
     async def _recommit(self, gained: Sequence[Owned]) -> Sequence[Owned]:

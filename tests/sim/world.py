@@ -71,6 +71,7 @@ class Watching(Silent):
         self._world = world
 
     def trouble(self, sentence: str) -> None:
+        self._world.said.append(sentence)
         if any(word in sentence for word in ("the worker stopped", "a defect of", "a round of")):
             self._world.defects.append(sentence)
 
@@ -107,6 +108,7 @@ class World:
         self.told_at: dict[int, float] = {}
         self.answers: dict[int, tuple[bytes, str | None]] = {}
         self.not_sent: set[int] = set()
+        self.said: list[str] = []
         self.defects: list[str] = []
         self._seq = 0
         self._names = 0

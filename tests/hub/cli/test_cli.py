@@ -18,6 +18,8 @@ from connectors.sample.calls import SampleParty
 from connectors.sample.platform import SamplePlatform
 from connectors.values import Role
 from hub.cli.main import app
+from routing.log.port import Position, TopicPartition
+from routing.store.port import SetAside
 from tests.hub.onboarding.hubside import EMS, TNM
 from tests.hub.operator.operating import KEY, Operating, operating
 
@@ -184,3 +186,35 @@ async def test_agreements_are_made_listed_and_taken_back(operator: Operating) ->
     await output("agreement", "remove", "DE-EMS", "NL-TNM", "--module", "cdrs", "--module", "tariffs", "--json")
     assert operator.hub.registry.directory.agreements.allows(TNM, EMS, "cdrs")
     assert "write COUNTRY-PARTY" in (await run("agreement", "allow", "Tulip", "any")).stderr
+
+
+async def test_what_was_set_aside_is_listed_and_shown(operator: Operating) -> None:
+    tp = TopicPartition("ocpi.locations", 3)
+    headers = (("ce_id", b"e1"), ("ce_type", b"org.ocpi-hub.push.v9"))
+    for offset, value in ((41, b'{"a": 1.10}'), (42, b"\xff\x00")):
+        record = SetAside(tp, Position(1, offset), 1000, 2000 + offset, "its type is v9", b"NL*TNM", headers, value)
+        await operator.hub.store.set_aside(record)
+    listed = await output("poison", "list", "--json")
+    assert [(row["topic"], row["partition"], row["offset"], row["bytes"]) for row in listed] == [
+        ("ocpi.locations", 3, 42, 2),
+        ("ocpi.locations", 3, 41, 11),
+    ]
+    assert len(await output("poison", "list", "--limit", "1", "--json")) == 1
+    text = await output("poison", "show", "ocpi.locations", "3", "41", "--json")
+    assert (text["value"], text["reason"], text["key"]) == ('{"a": 1.10}', "its type is v9", "NL*TNM")
+    assert text["headers"] == [["ce_id", "e1"], ["ce_type", "org.ocpi-hub.push.v9"]]
+    assert (await output("poison", "show", "ocpi.locations", "3", "42", "--json"))["value_base64"] == "/wA="
+    for words, said in (
+        (("poison", "list"), "its type is v9"),
+        (("poison", "show", "ocpi.locations", "3", "41"), '{"a": 1.10}'),
+        (("poison", "show", "ocpi.locations", "3", "42"), "/wA="),
+    ):
+        ended = await run(*words)
+        assert (ended.exit_code, said in ended.stdout) == (0, True)
+    ended = await run("poison", "show", "ocpi.locations", "3", "7")
+    assert (ended.exit_code, "poison list tells" in ended.stderr) == (1, True)
+
+
+async def test_nothing_set_aside_is_said(operator: Operating) -> None:
+    assert await output("poison", "list", "--json") == []
+    assert "records set aside: none" in (await run("poison", "list")).stdout
