@@ -72,11 +72,21 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class PlatformSettings:
-    """What an operator set for one platform. `form` overrides how the Authorization header is written."""
+    """What an operator set for one platform, for what real peers need.
+
+    `form` overrides how the Authorization header is written. `origins` are good for its URLs beside those that it
+    registered. `from_owner`: a broadcast reaches it with the object's owner in FROM, not the hub. `page_limit` is the
+    most objects that the hub asks it for in a page. `user_agent` replaces the hub's own towards it. `renames` are
+    pairs of an advertised endpoint URL and the module that it serves, whatever name it was advertised under.
+    """
 
     validate: Validate = Validate.DEFAULT
     form: Form | None = None
     origins: tuple[str, ...] = ()
+    from_owner: bool = False
+    page_limit: int | None = None
+    user_agent: str | None = None
+    renames: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +117,18 @@ class Platform:
     revision: int = 0
 
     def endpoint(self, module: str, interface: InterfaceRole) -> Endpoint | None:
+        """Where the platform serves a module in this role; None where it does not."""
+        if self.settings.renames:
+            return self._renamed(module, interface)
         for endpoint in self.endpoints:
             if endpoint.role is interface and endpoint.identifier == module:
+                return endpoint
+        return None
+
+    def _renamed(self, module: str, interface: InterfaceRole) -> Endpoint | None:
+        names = dict(self.settings.renames)
+        for endpoint in self.endpoints:
+            if endpoint.role is interface and names.get(endpoint.url, endpoint.identifier) == module:
                 return endpoint
         return None
 
