@@ -5,12 +5,13 @@ Everything that decides who gets what reads a `Directory` and nothing else, so d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
 from connectors.authorization import Form
+from connectors.custom import is_custom
 from connectors.values import InterfaceRole, PartyId, Role
 from routing.agreements import Effect, Rules
 
@@ -118,19 +119,23 @@ class Platform:
 
     def endpoint(self, module: str, interface: InterfaceRole) -> Endpoint | None:
         """Where the platform serves a module in this role; None where it does not."""
-        if self.settings.renames:
-            return self._renamed(module, interface)
-        for endpoint in self.endpoints:
+        for endpoint in () if self.settings.renames else self.endpoints:
             if endpoint.role is interface and endpoint.identifier == module:
+                return endpoint
+        return self._renamed(module, interface)
+
+    def _renamed(self, module: str, interface: InterfaceRole) -> Endpoint | None:
+        """The same by the names that the operator gave, and without case, as names are compared."""
+        wanted = module.lower()
+        for endpoint, name in self.named():
+            if endpoint.role is interface and name.lower() == wanted:
                 return endpoint
         return None
 
-    def _renamed(self, module: str, interface: InterfaceRole) -> Endpoint | None:
+    def named(self) -> Iterator[tuple[Endpoint, str]]:
+        """Every endpoint and the module that it serves: as advertised, or as the operator says."""
         names = dict(self.settings.renames)
-        for endpoint in self.endpoints:
-            if endpoint.role is interface and names.get(endpoint.url, endpoint.identifier) == module:
-                return endpoint
-        return None
+        return ((endpoint, names.get(endpoint.url, endpoint.identifier)) for endpoint in self.endpoints)
 
     @property
     def known_origins(self) -> tuple[str, ...]:
@@ -201,6 +206,23 @@ class Directory:
                     self._by_party.setdefault(party.id, []).append(Hosted(platform, party))
         self._recipients: dict[RecipientsKey, tuple[Hosted, ...]] = {}
         self._routes: dict[RouteKey, Hosted] = {}
+        self._custom: dict[tuple[str, InterfaceRole], str] | None = None
+
+    @property
+    def custom(self) -> Mapping[tuple[str, InterfaceRole], str]:
+        """The custom modules that somebody here serves, each in lower case and with its role: as it was written.
+
+        Worked out when it is first asked for. Whoever is only offline still serves them.
+        """
+        if self._custom is None:
+            found: dict[tuple[str, InterfaceRole], str] = {}
+            for platform in self.platforms.values():
+                if platform.registered and platform.status is not Status.SUSPENDED:
+                    for endpoint, name in platform.named():
+                        if is_custom(name):
+                            found.setdefault((name.lower(), endpoint.role), name)
+            self._custom = dict(sorted(found.items()))
+        return self._custom
 
     def credential(self, digest: bytes) -> tuple[Platform, Issued] | None:
         """The platform that presents this credential, by its SHA-256; expiry is the caller's to judge."""

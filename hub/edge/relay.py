@@ -75,7 +75,7 @@ class Relay:
         body, query = call.body, call.query
         if carries_response_url(row):
             body, query = await self._rewriting.response_url(call, row, caller, sender.id, to)
-        if row.listing:
+        if row.listing and not row.custom:
             query = limited(to.platform, query)
         url = target(to.platform, row.module, row.interface, call.path, query)
         return await self._pass(call, row, Forward(to, sender.id, url, body if row.model else None, str(uuid7())))
