@@ -98,8 +98,11 @@ class Engine(ABC):
         self.process.kill()
 
     def pause(self) -> None:
-        """SIGSTOP: its connections stay open and nothing answers."""
+        """SIGSTOP: its connections stay open and nothing answers. Back when it stands still."""
         self.process.signal(signal.SIGSTOP)
+        until = time.monotonic() + _STOP_SECONDS
+        while not self.process.stopped and time.monotonic() < until:
+            time.sleep(0.005)
 
     def go_on(self) -> None:
         """SIGCONT."""

@@ -87,6 +87,13 @@ class Process:
         if found is not None:
             found.signal(number)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether SIGSTOP has reached all of its threads; a busy machine takes its time."""
+        found = self.identity
+        tasks = Path(f"/proc/{found.pid}/task").glob("*/stat") if found else ()
+        return all(task.read_text().rpartition(")")[2].split()[0] in "Tt" for task in tasks)
+
     def wait(self, within: float) -> bool:
         """Whether it ended within so many seconds."""
         until = time.monotonic() + within
