@@ -55,7 +55,7 @@ class Edge:
         pipeline = Pipeline(
             registry=registry,
             authenticator=Authenticator(registry, onboarding),
-            own=Own(settings.public_url, registry, onboarding, clients),
+            own=Own(settings.public_url, onboarding, clients),
             rewriting=rewriting,
             relay=Relay(settings, registry, client, rewriting, exchanges, clock),
             push=Push(settings, log, self.waiting, clock, store_trouble=registry.store_trouble),

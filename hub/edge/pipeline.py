@@ -88,7 +88,7 @@ class Pipeline:
         call.use = self._limits.enter(caller.platform.id, call.started)
         reading.read_address(call)
         check_invitation(caller, call.module)
-        row = await self._row(call)
+        row = reading.read_row(call, CATALOGUE)
         if row.interface is None:
             return await self._configuration(call, row, caller)
         directory = self._registry.directory
@@ -113,15 +113,6 @@ class Pipeline:
         if way is Way.DIRECTED:
             return await self._found(lambda known: self._push.directed(call, known), directory)
         return await self._push.broadcast(call, directory)
-
-    async def _row(self, call: Call) -> Row:
-        if call.interface is None or CATALOGUE.serves(call.module):
-            return reading.read_row(call, CATALOGUE)
-
-        async def read(directory: Directory) -> Row:
-            return reading.read_custom(call, directory)
-
-        return await self._found(read, self._registry.directory)
 
     async def _found(self, attempt: Callable[[Directory], Awaitable[T]], directory: Directory) -> T:
         """What `attempt` gives for the directory, or for a newer one where it did not find somebody in this one.

@@ -113,35 +113,50 @@ def make_folder(path: Path) -> None:
         raise CannotServe(f"HUB_DATA {path} cannot be made ({reason}): set it to a folder of yours") from error
 
 
+class _Waiting:
+    """What is waited for, and why it is not there yet; told every few seconds, whatever an attempt takes."""
+
+    def __init__(self, name: str, within: float) -> None:
+        self.until = asyncio.get_running_loop().time() + within
+        self.reason = "it did not answer"
+        self._name = name
+
+    async def tell(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SAY_SECONDS)
+            left = round(self.until - loop.time())
+            log.warning("waiting_at_start", waits_for=self._name, reason=self.reason, seconds_left=left)
+
+
 async def wait_for(make: Callable[[], AnEngine], stack: AsyncExitStack, *, name: str, within: float) -> AnEngine:
     """An engine made and started; made anew and tried again while it is away, given up after `within` seconds.
 
     `name` is how it is told of. Raises CannotServe.
     """
     loop = asyncio.get_running_loop()
-    until, say = loop.time() + within, loop.time() + SAY_SECONDS
-    reason = "it did not answer"
-    while True:
-        try:
-            engine = make()
-            async with asyncio.timeout_at(until):
-                await engine.start()
-        except (LogAway, StoreAway) as away:
-            reason = str(away)
-        except TimeoutError:
-            pass
-        except (LogError, StoreError, ValueError) as error:
-            raise CannotServe(str(error)) from error
-        else:
-            stack.push_async_callback(engine.close)
-            return engine
-        now = loop.time()
-        if now + AGAIN_SECONDS >= until:
-            raise CannotServe(f"{name} was not there within {within:g} s (HUB_START_SECONDS): {reason}")
-        if now >= say:
-            say = now + SAY_SECONDS
-            log.warning("waiting_at_start", waits_for=name, reason=reason, seconds_left=round(until - now))
-        await asyncio.sleep(AGAIN_SECONDS)
+    waiting = _Waiting(name, within)
+    telling = loop.create_task(waiting.tell(), name=f"waiting for {name}")
+    try:
+        while True:
+            try:
+                engine = make()
+                async with asyncio.timeout_at(waiting.until):
+                    await engine.start()
+            except (LogAway, StoreAway) as away:
+                waiting.reason = str(away)
+            except TimeoutError:
+                pass
+            except (LogError, StoreError, ValueError) as error:
+                raise CannotServe(str(error)) from error
+            else:
+                stack.push_async_callback(engine.close)
+                return engine
+            if loop.time() + AGAIN_SECONDS >= waiting.until:
+                raise CannotServe(f"{name} was not there within {within:g} s (HUB_START_SECONDS): {waiting.reason}")
+            await asyncio.sleep(AGAIN_SECONDS)
+    finally:
+        telling.cancel()
 
 
 async def _both(opening_log: asyncio.Future[Log], opening_store: asyncio.Future[Store]) -> tuple[Log, Store]:

@@ -8,8 +8,11 @@ given up with it, and the system gives new connections to the others.
 from __future__ import annotations
 
 import socket
+import time
 from typing import Final
 
+AGAIN_SECONDS: Final = 1.5
+_PAUSE: Final = 0.1
 _BOTH_STACKS: Final = ("", "*")
 
 
@@ -19,8 +22,17 @@ class Port:
     def __init__(self, host: str, port: int) -> None:
         self._host = None if host in _BOTH_STACKS else host
         self.port = port
-        for one in self._bound(shared=False):  # of two hubs on one port each would get half of the calls
-            one.close()
+        until = time.monotonic() + AGAIN_SECONDS
+        while True:
+            try:
+                for one in self._bound(shared=False):  # of two hubs on one port each would get half of the calls
+                    one.close()
+            except OSError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(_PAUSE)  # those of a supervisor that was killed may be about to go
+            else:
+                return
 
     def sockets(self) -> list[socket.socket]:
         """Those of one more process, one an address of the host; not listening yet. Raises OSError."""

@@ -92,12 +92,15 @@ class OnEngines:
         self._prepared = True
 
     def contents(self) -> Mapping[str, Iterable[bytes]]:
+        if not self._prepared:
+            return {}
         return {"a topic": _run(self._records()), "the database": self._documents()}
 
     def drop(self) -> None:
         with MongoClient[dict[str, Any]](self.mongo.address) as client:
             client.drop_database(self.name)
-        _run(self._delete_topics())
+        if self._prepared:
+            _run(self._delete_topics())
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

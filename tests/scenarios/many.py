@@ -129,9 +129,13 @@ class Many(Operated):
         self.processes.append(made)
         return made
 
+    def prepare(self) -> None:
+        """Make the topics."""
+        self._backing.prepare(self.processes[0].environment())
+
     async def start(self) -> None:
         """Make the topics, start all, wait until they are ready."""
-        await asyncio.to_thread(self._backing.prepare, self.processes[0].environment())
+        await asyncio.to_thread(self.prepare)
         for process in self.processes:
             process.begin()
         await asyncio.gather(*(process.ready() for process in self.processes))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any, Final
 
 from routing.log.port import Position
@@ -80,7 +80,7 @@ def _state(key: StateKey, row: tuple[Any, ...]) -> ObjectState:
     )
 
 
-@lru_cache(maxsize=512)
+@cache
 def _upsert(rows: int) -> str:
     return f"""
         INSERT INTO states (key, epoch, offset, base_epoch, base_offset, flags, version, last_updated, parts, body)
@@ -93,7 +93,7 @@ def _upsert(rows: int) -> str:
     """  # noqa: S608 - only the number of rows goes in
 
 
-@lru_cache(maxsize=512)
+@cache
 def _select(rows: int) -> str:
     return f"""
         SELECT key, epoch, offset, base_epoch, base_offset, flags, version, last_updated, parts, body

@@ -196,7 +196,7 @@ class Edge:
         self.pipeline = Pipeline(
             registry=self.registry,
             authenticator=Authenticator(self.registry, onboarding),
-            own=Own(PUBLIC, self.registry, onboarding, clients),
+            own=Own(PUBLIC, onboarding, clients),
             rewriting=rewriting,
             relay=Relay(chosen, self.registry, self.client, rewriting, self.exchanges, self.clock),  # type: ignore[arg-type]
             push=Push(chosen, log, self.waiting, self.clock, store_trouble=self.registry.store_trouble),

@@ -87,6 +87,6 @@ async def test_both_are_opened_at_once_and_the_failure_of_one_ends_the_wait_for_
 
 
 def test_the_embedded_hub_loads_neither_library() -> None:
-    code = "import sys, hub.processes.run; print([m for m in ('aiokafka', 'motor', 'pymongo') if m in sys.modules])"
+    code = "import sys, hub.processes.serving; print([m for m in ('aiokafka', 'motor', 'pymongo') if m in sys.modules])"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
