@@ -262,9 +262,14 @@ class Membership:
         if error is None or isinstance(error, RebalanceInProgressError):
             self._heard = max(self._heard, sent)
         if isinstance(error, RebalanceInProgressError):
-            self._wanted.set()
+            self._round_goes_on()
         elif isinstance(error, UnknownMemberIdError | IllegalGenerationError) and self._settled.is_set():
             self._oust()
+
+    def _round_goes_on(self) -> None:
+        """Take part, unless it does: joining once more after that round would begin another one, and so on for ever."""
+        if self._settled.is_set():
+            self._wanted.set()
 
     # --- commits -----------------------------------------------------------------------------------------------------
 
@@ -299,7 +304,8 @@ class Membership:
         if error is None:
             return True
         if isinstance(error, RebalanceInProgressError):
-            self._wanted.set()
+            if (member, generation) == (self._id, self._generation):
+                self._round_goes_on()
         elif isinstance(error, UnknownMemberIdError | IllegalGenerationError):
             if (member, generation) == (self._id, self._generation) and self._settled.is_set():
                 self._oust()

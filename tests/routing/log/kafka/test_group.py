@@ -11,7 +11,8 @@ import pytest
 from routing.log.kafka.consumer import KafkaConsumer
 from routing.log.kafka.log import KafkaLog
 from routing.log.port import Committed, PartitionLost, Position, Record, TopicPartition, partition_of
-from tests.contract.engines import PARTITIONS, TOPICS, Kafka, Told, after, settle
+from tests.contract.engines import PARTITIONS, TOPICS, Kafka, Told, after
+from tests.contract.engines import settle as share
 from tests.engines.kafka import Kafka as Broker
 
 LOCATIONS, CDRS = TOPICS
@@ -36,15 +37,64 @@ async def turns(*consumers: KafkaConsumer, until: Callable[[], bool], within: fl
             await consumer.read(max_records=100, max_bytes=2**20, wait=0.01)
 
 
-def freeze(consumer: KafkaConsumer) -> None:
-    """As SIGSTOP does: it says nothing more, and learns nothing."""
-    for task in consumer._membership._tasks:
+async def settle(*consumers: KafkaConsumer) -> None:
+    """They hold everything between them, and no round of joining goes on or is wanted."""
+    await share(*consumers)
+    members = [consumer._membership for consumer in consumers]
+    await turns(
+        *consumers,
+        until=lambda: (
+            all(member._settled.is_set() and not member._wanted.is_set() for member in members)
+            and len({member._generation for member in members}) == 1
+        ),
+    )
+
+
+async def beats(consumer: KafkaConsumer, count: int) -> None:
+    """So many signs of life are answered."""
+    for _ in range(count):
+        heard = consumer._membership._heard
+        while consumer._membership._heard == heard:
+            await asyncio.sleep(0.05)
+
+
+async def freeze(consumer: KafkaConsumer, *, in_a_round: bool = False) -> None:
+    """As SIGSTOP does: it says nothing more, and learns nothing, until its membership is started again.
+
+    A round that goes on is waited for, or else begun and not ended.
+    """
+    member = consumer._membership
+    if in_a_round:
+        member.join_again()
+        while member._settled.is_set():
+            await asyncio.sleep(0)
+    else:
+        await member._settled.wait()
+    for task in member._tasks:
         task.cancel()
 
 
 def key(partition: int) -> bytes:
     """One that goes to this partition."""
     return next(key for number in range(1000) if partition_of(key := b"%d" % number, PARTITIONS) == partition)
+
+
+async def test_what_is_heard_of_a_round_by_who_is_in_it_begins_no_other(engine: Kafka) -> None:
+    """Or members that hear of it at different times would join for ever."""
+    log = await engine.another(session=60.0)
+    one, _ = await join(log, "one")
+    two, _ = await join(log, "two")
+    await settle(one, two)
+    generation = one._membership._generation
+    await freeze(two)
+    one._membership.join_again()
+    await beats(one, 3)
+    assert one._membership._generation == generation
+    two._membership.start()
+    await turns(one, two, until=lambda: one._membership._generation > generation)
+    await beats(one, 3)
+    await settle(one, two)
+    assert one._membership._generation == generation + 1
 
 
 async def test_what_stays_is_read_and_committed_while_the_group_waits_for_a_dead_member(engine: Kafka) -> None:
@@ -92,7 +142,7 @@ async def test_a_dead_members_partitions_move_when_its_session_is_over(engine: K
     began = time.monotonic()
     await settle(two)
     assert set(told.now) == ALL
-    assert time.monotonic() - began < 2.5 + 3
+    assert time.monotonic() - began < 2.5 + 10  # not the time of a round of joining, 30 s
 
 
 async def test_who_leaves_in_order_is_not_waited_for(engine: Kafka) -> None:
@@ -144,7 +194,7 @@ async def test_who_was_away_commits_nothing_is_told_and_joins_again_without_anyt
     two, told_two = await join(log, "two")
     await settle(one, two)
     had = set(told_one.now)
-    freeze(one)
+    await freeze(one)
     await settle_without(two)
     assert set(told_two.now) == ALL
     assert not one.holds()
@@ -158,6 +208,22 @@ async def test_who_was_away_commits_nothing_is_told_and_joins_again_without_anyt
     assert [type(error) for error in told_one.errors] == [PartitionLost]
     assert one.holds()
     assert all(assignment.committed is None for assignment in told_one.now.values())
+
+
+async def test_who_was_away_since_within_a_round_commits_nothing_either(engine: Kafka) -> None:
+    """Its commit waits for the end of the round, and the end is that it is no member."""
+    one, told = await join(engine.log, "one")
+    two, _ = await join(engine.log, "two")
+    await settle(one, two)
+    had = set(told.now)
+    await freeze(one, in_a_round=True)
+    await settle_without(two)
+    one._membership.start()
+    with pytest.raises(PartitionLost) as lost:
+        await one.commit({tp: Committed(Position(told.now[tp].end.epoch, 7)) for tp in had})
+    assert set(lost.value.lost) == had
+    await settle(one, two)
+    assert all(assignment.committed is None for assignment in told.now.values())
 
 
 async def settle_without(*consumers: KafkaConsumer) -> None:
