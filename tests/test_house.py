@@ -102,6 +102,13 @@ def test_decisions_are_pure() -> None:
     assert offenders(pure, *NOT_PURE) == {}
 
 
+def test_what_is_remembered_of_calls_has_a_bound() -> None:
+    """A cache without one grows with whatever a caller thinks of."""
+    assert offenders(modules(*ROOMS), "functools.cache") == {}
+    found = [path for path in modules(*ROOMS) if re.search(r"lru_cache\((maxsize=)?None", path.read_text("utf-8"))]
+    assert found == []
+
+
 # --- what is committed -----------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 from routing.log.port import Position
@@ -80,7 +80,7 @@ def _state(key: StateKey, row: tuple[Any, ...]) -> ObjectState:
     )
 
 
-@cache
+@lru_cache(maxsize=len(_WRITE_ROWS))
 def _upsert(rows: int) -> str:
     return f"""
         INSERT INTO states (key, epoch, offset, base_epoch, base_offset, flags, version, last_updated, parts, body)
@@ -93,7 +93,7 @@ def _upsert(rows: int) -> str:
     """  # noqa: S608 - only the number of rows goes in
 
 
-@cache
+@lru_cache(maxsize=len(_READ_ROWS))
 def _select(rows: int) -> str:
     return f"""
         SELECT key, epoch, offset, base_epoch, base_offset, flags, version, last_updated, parts, body
