@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import pytest
@@ -59,6 +60,7 @@ async def refused(at: Stage, said: bytes, *, after: bytes = b"") -> None:
         line.say(after)
         first = await line.hear()
         assert first is not None and first.http_status == 200
+        await asyncio.sleep(1)  # a broadcast is answered before it is delivered
     done = len(at.recipients.bodies)
     line.say(said)
     heard = await line.hear()
