@@ -66,6 +66,13 @@ class UnknownUrl(OcpiError):
     http_status = 404
 
 
+class UnknownToken(OcpiError):
+    """2004 with HTTP 404: no eMSP is known that has the token which is to be authorised (2.2.1, 12.2.2.2)."""
+
+    http_status = 404
+    status_code = 2004
+
+
 class MethodNotAllowed(OcpiError):
     """HTTP 405: the URL exists, this method does not. `allowed` is for the Allow header."""
 

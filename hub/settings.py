@@ -117,6 +117,9 @@ class Settings(BaseSettings):
         "open",
         description="Where no agreement decides: `open`, everybody deals with everybody; `closed`, nobody",
     )
+    ask_for_unknown_tokens: bool = Field(
+        False, description="Ask every eMSP for a token that is to be authorised and that the hub was not told of"
+    )
     data: Path = Field(
         default_factory=_user_data,
         description="Folder of the embedded engine and of keys made at the first start, kept over restarts",

@@ -7,14 +7,17 @@ from enum import StrEnum
 from connectors.catalogue import Row
 from connectors.errors import InvalidParameters, UnknownReceiver
 from connectors.values import InterfaceRole, Module, PartyId
+from routing.opening import opened
 
 
 class Way(StrEnum):
-    """OWN: the hub answers itself. RELAY: passed to the party of TO, its answer passed back. CALLBACK: a relay through
-    a URL that the hub made. DIRECTED, BROADCAST: a push, by way of the log, for one party or for everyone."""
+    """OWN: the hub answers itself. RELAY: passed to the party of TO, its answer passed back. OPEN: the same, for
+    whoever its content tells. CALLBACK: a relay through a URL that the hub made. DIRECTED, BROADCAST: a push, by way of
+    the log, for one party or for everyone."""
 
     OWN = "own"
     RELAY = "relay"
+    OPEN = "open"
     CALLBACK = "callback"
     DIRECTED = "directed"
     BROADCAST = "broadcast"
@@ -40,8 +43,9 @@ def is_push(row: Row) -> bool:
 def classify(row: Row, to: PartyId | None, hub: PartyId) -> Way:
     """The way of a call of `row` to `to` at the hub party `hub`.
 
-    A directed session or CDR without TO is for the eMSP of its cdr_token, which the body tells. Raises
-    InvalidParameters (2001) or UnknownReceiver (4001) where OCPI forbids the call, or this hub cannot route it yet.
+    A directed session or CDR without TO is for the eMSP of its cdr_token, which the body tells, or for whom the session
+    was pushed to before. Raises InvalidParameters (2001) or UnknownReceiver (4001) where OCPI forbids the call, or
+    nothing in it tells its receiver.
     """
     if row.interface is None:
         return Way.OWN
@@ -50,7 +54,9 @@ def classify(row: Row, to: PartyId | None, hub: PartyId) -> Way:
     if is_push(row):
         return _push(row, to, hub)
     if to is None:
-        raise _open(row)
+        if opened(row):
+            return Way.OPEN
+        raise _unnamed(row)
     if to == hub:
         raise _to_hub(row, hub)
     return Way.RELAY
@@ -69,11 +75,11 @@ def _push(row: Row, to: PartyId | None, hub: PartyId) -> Way:
     )
 
 
-def _open(row: Row) -> InvalidParameters | UnknownReceiver:
+def _unnamed(row: Row) -> InvalidParameters | UnknownReceiver:
     if row.listing:
         return InvalidParameters(f"a list of {row.module} needs {_TO}: the party whose list it is")
     return UnknownReceiver(
-        f"this hub does not yet find the receiver of {row.method} {row.module} by itself (open routing): send {_TO}"
+        f"nothing in a {row.method} of {row.module} as {row.interface} tells its receiver: send {_TO}"
     )
 
 

@@ -62,6 +62,9 @@ def judge(row: Row, params: dict[str, str], query_type: str | None, body: bytes)
     return Judgement(
         token=token,
         token_type=token_type,
+        location_id=_text(found.get("location_id")),
+        session_id=_text(found.get("session_id")),
+        reservation_id=_text(found.get("reservation_id")),
         response_url=url if isinstance(url, str) else None,
         findings=(*findings, *doubts)[:LIMIT] if doubts else findings,
     )
@@ -100,16 +103,21 @@ def _owned(
     if name == "Token":
         token_type = _same(found, "type", token_type, required=False, where="URL's query (default RFID)") or token_type
     cdr_token: PartyId | None = None
+    cdr_token_uid: str | None = None
     doubts: tuple[Finding, ...] = ()
     periods: object = None
     if name in {"Session", "CDR"}:
         cdr_token, doubts = _issuer(found.get("cdr_token"), "$.cdr_token")
+        if cdr_token is None:
+            named = fields(found.get("cdr_token"))
+            cdr_token_uid, token_type = _text(named.get("uid")), _text(named.get("type"))
         periods = found.get("charging_periods")
     return Judgement(
         owner=owner,
         object_id=object_id,
         last_updated=last_updated,
         cdr_token=cdr_token,
+        cdr_token_uid=cdr_token_uid,
         token_type=token_type,
         appends=row.partial and isinstance(periods, list) and bool(periods),
         findings=(*findings, *doubts)[:LIMIT] if doubts else findings,

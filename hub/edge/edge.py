@@ -6,11 +6,13 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
+from hub.edge.asking import Asking
 from hub.edge.authenticate import Authenticator
 from hub.edge.limits import Limits
+from hub.edge.opening import Opening
 from hub.edge.own import Own
 from hub.edge.pipeline import Pipeline
-from hub.edge.ports import Clients, Credentials, Directories, Outbound, UrlRewriter
+from hub.edge.ports import Clients, Credentials, Directories, Known, Outbound, UrlRewriter
 from hub.edge.protocol import Patience
 from hub.edge.push import Push
 from hub.edge.relay import Relay
@@ -40,6 +42,7 @@ class Edge:
         rewriter: UrlRewriter,
         onboarding: Credentials,
         clients: Clients,
+        known: Known,
         metrics: Metrics,
         exchanges: Exchanges,
         clock: Clock | None = None,
@@ -52,13 +55,16 @@ class Edge:
         self.waiting = Waiting()
         self.limits = Limits(settings)
         rewriting = Rewriting(rewriter, clock)
+        relay = Relay(settings, registry, client, rewriting, exchanges, clock)
         pipeline = Pipeline(
             registry=registry,
             authenticator=Authenticator(registry, onboarding),
             own=Own(settings.public_url, onboarding, clients),
             rewriting=rewriting,
-            relay=Relay(settings, registry, client, rewriting, exchanges, clock),
+            relay=relay,
             push=Push(settings, log, self.waiting, clock, store_trouble=registry.store_trouble),
+            opening=Opening(known, clock),
+            asking=Asking(relay, clock) if settings.ask_for_unknown_tokens else None,
             metrics=metrics,
             clock=clock,
             limits=self.limits,

@@ -9,13 +9,15 @@ import structlog
 
 from connectors import headers
 from connectors.catalogue import Row
-from connectors.errors import OcpiError, TooManyRequests, UnknownReceiver, UnknownUrl
+from connectors.errors import OcpiError, TooManyRequests, UnknownReceiver, UnknownToken, UnknownUrl
 from connectors.v2_2_1.catalogue import CATALOGUE
 from connectors.v2_2_1.judge import judge
 from hub.edge import reading
+from hub.edge.asking import Asking
 from hub.edge.authenticate import Authenticator, check_invitation
 from hub.edge.errors import defect, refusal
 from hub.edge.limits import Limits
+from hub.edge.opening import Opening
 from hub.edge.own import Own
 from hub.edge.ports import Directories
 from hub.edge.push import Push
@@ -37,7 +39,10 @@ T = TypeVar("T")
 
 
 class Pipeline:
-    """Answers calls; `answer` raises nothing. Whoever writes the answer ends the call then with its `leave`."""
+    """Answers calls; `answer` raises nothing. Whoever writes the answer ends the call then with its `leave`.
+
+    `asking` is whom to ask for tokens that nobody knows; None: nobody.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,8 @@ class Pipeline:
         rewriting: Rewriting,
         relay: Relay,
         push: Push,
+        opening: Opening,
+        asking: Asking | None,
         metrics: Metrics,
         clock: Clock,
         limits: Limits,
@@ -59,6 +66,8 @@ class Pipeline:
         self._rewriting = rewriting
         self._relay = relay
         self._push = push
+        self._opening = opening
+        self._asking = asking
         self._metrics = metrics
         self._clock = clock
         self._limits = limits
@@ -108,11 +117,26 @@ class Pipeline:
             check_owner(caller.platform, owner, "the URL")
         if row.model:
             await self._read_body(call, row)
-        if way is Way.RELAY:
-            return await self._found(lambda known: self._relay.relay(call, row, known), directory)
-        if way is Way.DIRECTED:
-            return await self._found(lambda known: self._push.directed(call, known), directory)
-        return await self._push.broadcast(call, directory)
+        if way is Way.BROADCAST:
+            return await self._push.broadcast(call, directory)
+        attempt = self._relayed if way in (Way.RELAY, Way.OPEN) else self._directed
+        return await self._found(lambda known: attempt(call, row, known), directory)
+
+    async def _relayed(self, call: Call, row: Row, directory: Directory) -> Response:
+        try:
+            to = call.to or await self._opening.find(call, row, directory)
+        except UnknownToken:
+            if self._asking is None:
+                raise
+            return await self._asking.everyone(call, row, directory)
+        response = await self._relay.relay(call, row, directory, to)
+        if row.method != "GET" and 1000 <= response.status_code < 2000:
+            await self._opening.passed(call, row, to)
+        return response
+
+    async def _directed(self, call: Call, row: Row, directory: Directory) -> Response:
+        to = call.to or call.judgement.cdr_token or await self._opening.find(call, row, directory)
+        return await self._push.directed(call, directory, to)
 
     async def _found(self, attempt: Callable[[Directory], Awaitable[T]], directory: Directory) -> T:
         """What `attempt` gives for the directory, or for a newer one where it did not find somebody in this one.
@@ -121,7 +145,7 @@ class Pipeline:
         """
         try:
             return await attempt(directory)
-        except (UnknownReceiver, UnknownUrl):
+        except (UnknownReceiver, UnknownToken, UnknownUrl):
             newer = await self._registry.newer(directory)
             if newer is None:
                 raise

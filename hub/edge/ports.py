@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from connectors.authorization import Form
@@ -10,6 +10,7 @@ from connectors.client.client import Answer
 from hub.edge.values import Call, Caller, Response
 from hub.sealed import Kind, Rewrite
 from routing.directory import Directory, Issued, Platform
+from routing.state import ObjectState, StateKey
 
 
 class Directories(Protocol):
@@ -44,6 +45,16 @@ class Clients(Protocol):
     """The list of hubclientinfo (hub/clientinfo)."""
 
     async def answer(self, call: Call, caller: Caller) -> Response: ...
+
+
+class Known(Protocol):
+    """What of the store tells the receivers of calls without TO (routing/store)."""
+
+    async def read_states(self, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]: ...
+
+    async def put_url(self, ref: str, content: bytes, expires: int) -> None: ...
+
+    async def get_url(self, ref: str, now: int) -> bytes | None: ...
 
 
 class Outbound(Protocol):

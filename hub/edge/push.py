@@ -12,7 +12,7 @@ from typing import Final
 
 from uuid_utils import uuid7
 
-from connectors.errors import EngineAway, InvalidParameters, OutcomeUnknown, UnknownReceiver
+from connectors.errors import EngineAway, InvalidParameters, OutcomeUnknown
 from connectors.judgement import Judgement
 from connectors.v2_2_1.judge import DEFAULT_TOKEN_TYPE
 from connectors.values import InterfaceRole, Module, PartyId
@@ -62,15 +62,15 @@ class Push:
         call.waited += self._clock.monotonic() - began
         return made(1000)
 
-    async def directed(self, call: Call, directory: Directory) -> Response:
-        """The recipient's own answer, or the worker's no. Raises also UnknownReceiver, HubError and NotConnected.
+    async def directed(self, call: Call, directory: Directory, party: PartyId) -> Response:
+        """The answer of `party`, or the worker's no. Raises also UnknownReceiver, HubError and NotConnected.
 
         EngineAway (503), and nothing goes onto the log, where the worker could not send it without the store.
         """
         caller, sender, judgement = _known(call)
         if caller.platform.settings.validate is Validate.REFUSE:
             refuse(judgement)
-        to = recipient(directory, call.module, InterfaceRole.RECEIVER, sender.id, _audience(call, judgement))
+        to = recipient(directory, call.module, InterfaceRole.RECEIVER, sender.id, party)
         if call.module not in GO_ON and self._store_trouble() is not None:
             raise EngineAway(f"the hub's store is away, so this push of {call.module} was not sent; repeat it")
         event = self._event(call, caller, sender, judgement, directory, to.party.id)
@@ -160,17 +160,6 @@ def _known(call: Call) -> tuple[Caller, Party, Judgement]:
     if call.caller is None or call.sender is None:
         raise AssertionError("caller and sender are known before a push is routed")
     return call.caller, call.sender, call.judgement
-
-
-def _audience(call: Call, judgement: Judgement) -> PartyId:
-    if call.to is not None:
-        return call.to
-    if judgement.cdr_token is None:
-        raise UnknownReceiver(
-            f"the body names no cdr_token, so who gets this {call.method} of {call.module} is not known: "
-            "send OCPI-to-country-code and OCPI-to-party-id"
-        )
-    return judgement.cdr_token
 
 
 def _variant(call: Call, judgement: Judgement) -> str:

@@ -65,12 +65,12 @@ class Relay:
         self._clock = clock
         self._deadlines: dict[str, float] = {}
 
-    async def relay(self, call: Call, row: Row, directory: Directory) -> Response:
-        """The answer of the party in TO. Raises InvalidParameters (2001) and the hub's own 4xxx."""
+    async def relay(self, call: Call, row: Row, directory: Directory, party: PartyId) -> Response:
+        """The answer of `party`. Raises InvalidParameters (2001) and the hub's own 4xxx."""
         caller, sender = _known(call)
-        if call.to is None or row.interface is None:
-            raise AssertionError("a relay has a recipient and an interface")
-        to = recipient(directory, row.module, row.interface, sender.id, call.to)
+        if row.interface is None:
+            raise AssertionError("a relay has an interface")
+        to = recipient(directory, row.module, row.interface, sender.id, party)
         _check_token(call, caller)
         body, query = call.body, call.query
         if carries_response_url(row):

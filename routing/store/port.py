@@ -197,7 +197,7 @@ class Store(Protocol):
     # --- rewritten URLs that are too long to be sealed into a URL --------------------------------------------------
 
     async def put_url(self, ref: str, content: bytes, expires: int) -> None:
-        """`content` is encrypted already."""
+        """`content` is encrypted already, where it is a URL; other small facts that expire are kept here too."""
 
     async def get_url(self, ref: str, now: int) -> bytes | None:
         """None where there is none or it expired by `now`."""

@@ -16,7 +16,7 @@ HUB = PartyId("NL", "HUB")
 PARTY = PartyId("DE", "EMS")
 
 # Written from the header matrix, not from the code: row, then the answer with TO absent, the hub, another party.
-# "4001" open routing not served yet; "2001" forbidden, or GET all not served yet.
+# "4001" nothing in it tells the receiver; "2001" forbidden, or GET all not served yet.
 TABLE = """
 VER-1   own        own        own
 VER-2   own        own        own
@@ -26,9 +26,9 @@ CRE-3   own        own        own
 CRE-4   own        own        own
 HCI-S1  own        own        own
 LOC-S1  2001       2001       relay
-LOC-S2  4001       2001       relay
-LOC-S3  4001       2001       relay
-LOC-S4  4001       2001       relay
+LOC-S2  open       2001       relay
+LOC-S3  open       2001       relay
+LOC-S4  open       2001       relay
 LOC-R1  4001       2001       relay
 LOC-R2  4001       2001       relay
 LOC-R3  4001       2001       relay
@@ -39,8 +39,8 @@ LOC-R7  broadcast  broadcast  directed
 LOC-R8  broadcast  broadcast  directed
 LOC-R9  broadcast  broadcast  directed
 SES-S1  2001       2001       relay
-SES-S2  4001       2001       relay
-SES-R1  4001       2001       relay
+SES-S2  open       2001       relay
+SES-R1  open       2001       relay
 SES-R2  directed   2001       directed
 SES-R3  directed   2001       directed
 CDR-S1  2001       2001       relay
@@ -51,17 +51,17 @@ TAR-R1  4001       2001       relay
 TAR-R2  broadcast  broadcast  directed
 TAR-R4  broadcast  broadcast  directed
 TOK-S1  2001       2001       relay
-TOK-S2  4001       2001       relay
+TOK-S2  open       2001       relay
 TOK-R1  4001       2001       relay
 TOK-R2  broadcast  broadcast  directed
 TOK-R3  broadcast  broadcast  directed
-CMD-R1  4001       2001       relay
+CMD-R1  open       2001       relay
 CMD-S1  callback   callback   callback
-CHP-R1  4001       2001       relay
-CHP-R2  4001       2001       relay
-CHP-R3  4001       2001       relay
+CHP-R1  open       2001       relay
+CHP-R2  open       2001       relay
+CHP-R3  open       2001       relay
 CHP-S1  callback   callback   callback
-CHP-S2  4001       2001       relay
+CHP-S2  open       2001       relay
 """
 ANSWERS = {line.split()[0]: line.split()[1:] for line in TABLE.split("\n") if line}
 

@@ -13,8 +13,10 @@ from connectors.authorization import Form, digest
 from connectors.client.client import Answer
 from connectors.values import InterfaceRole, PartyId, Role
 from hub.clientinfo.listing import Listing
+from hub.edge.asking import Asking
 from hub.edge.authenticate import Authenticator
 from hub.edge.limits import Limits
+from hub.edge.opening import Opening
 from hub.edge.own import Own
 from hub.edge.pipeline import Pipeline
 from hub.edge.push import Push
@@ -186,20 +188,23 @@ class Edge:
     def __init__(self, *platforms: Platform, **settings: Any) -> None:
         self.registry = Registry(*(platforms or (CPO_PLATFORM, EMSP_PLATFORM)))
         self.client, self.log, self.clock, self.metrics = Client(), Log(), Clock(), Metrics()
-        self.exchanges, self.waiting = Noted(), Waiting()
+        self.exchanges, self.waiting, self.store = Noted(), Waiting(), MemoryStore(MemoryData())
         chosen = Settings(public_url=PUBLIC, **settings)
         log: Any = self.log
-        rewriter = Rewriter(Keys({"k": bytes(32)}), MemoryStore(MemoryData()), PUBLIC)
+        rewriter = Rewriter(Keys({"k": bytes(32)}), self.store, PUBLIC)
         rewriting = Rewriting(rewriter, self.clock)
         onboarding = Onboarding()
         clients = Listing(PUBLIC, MemoryStore(), lambda: self.registry.directory, self.clock.utc)
+        relay = Relay(chosen, self.registry, self.client, rewriting, self.exchanges, self.clock)  # type: ignore[arg-type]
         self.pipeline = Pipeline(
             registry=self.registry,
             authenticator=Authenticator(self.registry, onboarding),
             own=Own(PUBLIC, onboarding, clients),
             rewriting=rewriting,
-            relay=Relay(chosen, self.registry, self.client, rewriting, self.exchanges, self.clock),  # type: ignore[arg-type]
+            relay=relay,
             push=Push(chosen, log, self.waiting, self.clock, store_trouble=self.registry.store_trouble),
+            opening=Opening(self.store, self.clock, again=(0.0,)),
+            asking=Asking(relay, self.clock) if chosen.ask_for_unknown_tokens else None,
             metrics=self.metrics,
             clock=self.clock,
             limits=Limits(chosen),
@@ -219,6 +224,8 @@ class Edge:
     ) -> Told:
         """What the platform `who` is answered; `body` as bytes or as what becomes JSON."""
         await self.waiting.open(self.log)  # type: ignore[arg-type]
+        if self.store.away is None:
+            await self.store.start()
         given: dict[str, str] = {name.replace("_", "-"): value for name, value in headers.items()}
         if who is not None:
             given["Authorization"] = f"Token {who}"
