@@ -20,7 +20,8 @@ class Row:
     `template` is the path after the endpoint URL, for example `{country_code}/{party_id}/{location_id}`; empty for
     the endpoint itself. A literal segment stands as it is. `model` names the object that the body carries, empty
     without a body; `partial` says that the body is a PATCH of it. `listing` marks paginated lists. `callback` marks
-    URLs that only the hub makes: their `{ref}` is a rewritten URL, sealed or stored.
+    URLs that only the hub makes: their `{ref}` is a rewritten URL, sealed or stored. `custom` marks modules that OCPI
+    does not define: whatever follows the endpoint URL is theirs.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Row:
     partial: bool = False
     listing: bool = False
     callback: bool = False
+    custom: bool = False
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -52,12 +54,17 @@ class Catalogue:
     def __init__(self, version: str, rows: Iterable[Row]) -> None:
         self.version = version
         self.rows = tuple(rows)
+        self._modules = {row.module for row in self.rows}
         self._by_endpoint: dict[tuple[str, InterfaceRole | None], list[Row]] = {}
         self._by_shape: dict[tuple[str, InterfaceRole | None, str, int], list[tuple[Row, tuple[str, ...]]]] = {}
         for row in self.rows:
             self._by_endpoint.setdefault((row.module, row.interface), []).append(row)
             shape = (row.module, row.interface, row.method, len(row.segments))
             self._by_shape.setdefault(shape, []).append((row, row.segments))
+
+    def serves(self, module: str) -> bool:
+        """Whether there is an endpoint of this module, in whichever role."""
+        return module in self._modules
 
     def endpoints(self) -> list[tuple[str, InterfaceRole | None]]:
         """(module, interface) of every endpoint that version details must offer, in catalogue order."""

@@ -53,6 +53,8 @@ def classify(row: Row, to: PartyId | None, hub: PartyId) -> Way:
         return Way.CALLBACK
     if is_push(row):
         return _push(row, to, hub)
+    if row.custom and (to is None or to == hub):
+        raise UnknownReceiver(f"{row.module} is no module of OCPI, so only {_TO} tell which party it is for: send them")
     if to is None:
         if opened(row):
             return Way.OPEN

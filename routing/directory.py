@@ -5,12 +5,13 @@ Everything that decides who gets what reads a `Directory` and nothing else, so d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
 from connectors.authorization import Form
+from connectors.custom import is_custom
 from connectors.values import InterfaceRole, PartyId, Role
 from routing.agreements import Effect, Rules
 
@@ -72,11 +73,21 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class PlatformSettings:
-    """What an operator set for one platform. `form` overrides how the Authorization header is written."""
+    """What an operator set for one platform, for what real peers need.
+
+    `form` overrides how the Authorization header is written. `origins` are good for its URLs beside those that it
+    registered. `from_owner`: a broadcast reaches it with the object's owner in FROM, not the hub. `page_limit` is the
+    most objects that the hub asks it for in a page. `user_agent` replaces the hub's own towards it. `renames` are
+    pairs of an advertised endpoint URL and the module that it serves, whatever name it was advertised under.
+    """
 
     validate: Validate = Validate.DEFAULT
     form: Form | None = None
     origins: tuple[str, ...] = ()
+    from_owner: bool = False
+    page_limit: int | None = None
+    user_agent: str | None = None
+    renames: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +118,24 @@ class Platform:
     revision: int = 0
 
     def endpoint(self, module: str, interface: InterfaceRole) -> Endpoint | None:
-        for endpoint in self.endpoints:
+        """Where the platform serves a module in this role; None where it does not."""
+        for endpoint in () if self.settings.renames else self.endpoints:
             if endpoint.role is interface and endpoint.identifier == module:
                 return endpoint
+        return self._renamed(module, interface)
+
+    def _renamed(self, module: str, interface: InterfaceRole) -> Endpoint | None:
+        """The same by the names that the operator gave, and without case, as names are compared."""
+        wanted = module.lower()
+        for endpoint, name in self.named():
+            if endpoint.role is interface and name.lower() == wanted:
+                return endpoint
         return None
+
+    def named(self) -> Iterator[tuple[Endpoint, str]]:
+        """Every endpoint and the module that it serves: as advertised, or as the operator says."""
+        names = dict(self.settings.renames)
+        return ((endpoint, names.get(endpoint.url, endpoint.identifier)) for endpoint in self.endpoints)
 
     @property
     def known_origins(self) -> tuple[str, ...]:
@@ -181,6 +206,23 @@ class Directory:
                     self._by_party.setdefault(party.id, []).append(Hosted(platform, party))
         self._recipients: dict[RecipientsKey, tuple[Hosted, ...]] = {}
         self._routes: dict[RouteKey, Hosted] = {}
+        self._custom: dict[tuple[str, InterfaceRole], str] | None = None
+
+    @property
+    def custom(self) -> Mapping[tuple[str, InterfaceRole], str]:
+        """The custom modules that somebody here serves, each in lower case and with its role: as it was written.
+
+        Worked out when it is first asked for. Whoever is only offline still serves them.
+        """
+        if self._custom is None:
+            found: dict[tuple[str, InterfaceRole], str] = {}
+            for platform in self.platforms.values():
+                if platform.registered and platform.status is not Status.SUSPENDED:
+                    for endpoint, name in platform.named():
+                        if is_custom(name):
+                            found.setdefault((name.lower(), endpoint.role), name)
+            self._custom = dict(sorted(found.items()))
+        return self._custom
 
     def credential(self, digest: bytes) -> tuple[Platform, Issued] | None:
         """The platform that presents this credential, by its SHA-256; expiry is the caller's to judge."""

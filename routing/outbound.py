@@ -12,7 +12,7 @@ from connectors.answers import read_status
 from connectors.client.client import Answer
 from connectors.errors import HubError
 from connectors.v2_2_1.urls import build, join
-from connectors.values import InterfaceRole
+from connectors.values import InterfaceRole, PartyId
 from routing.directory import Hosted, Platform
 
 _AUTH_REFUSED = (401, 403)
@@ -41,6 +41,29 @@ def target(platform: Platform, module: str, interface: InterfaceRole, path: tupl
             "ask its operator to add it and to register again (PUT credentials)"
         )
     return join(endpoint.url, build(path), query)
+
+
+def headers_of(platform: Platform) -> Mapping[str, str]:
+    """What the operator set to be said to this platform in every request."""
+    agent = platform.settings.user_agent
+    return {"User-Agent": agent} if agent else {}
+
+
+def limited(platform: Platform, query: str) -> str:
+    """A list's query as this platform bears it: `limit` at most what the operator set, all else as it came."""
+    most = platform.settings.page_limit
+    if most is None:
+        return query
+    parts = [part for part in query.split("&") if part]
+    asked = [part.partition("=")[2] for part in parts if part.partition("=")[0] == "limit"]
+    if len(asked) == 1 and asked[0].isascii() and asked[0].isdigit() and int(asked[0]) <= most:
+        return query
+    return "&".join((*(part for part in parts if part.partition("=")[0] != "limit"), f"limit={most}"))
+
+
+def speaker(to: Platform, owner: PartyId, hub: PartyId) -> PartyId:
+    """Who is in FROM when a broadcast reaches this platform: the hub (4.4), or the owner where it was set so."""
+    return owner if to.settings.from_owner else hub
 
 
 def accept(answer: Answer, to: Hosted) -> Answered:

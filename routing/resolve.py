@@ -7,6 +7,7 @@ Routing headers carry no role, so where a party has several the module and the i
 from __future__ import annotations
 
 from connectors.catalogue import Row
+from connectors.custom import is_custom
 from connectors.errors import HubError, InvalidParameters, NotConnected, Unauthorized, UnknownReceiver
 from connectors.values import InterfaceRole, Module, PartyId, Role
 from routing.directory import Directory, Hosted, Party, Platform, Status
@@ -31,13 +32,17 @@ FROM = "OCPI-from-country-code and OCPI-from-party-id"
 
 
 def serving(module: str, interface: InterfaceRole) -> tuple[Role, ...]:
-    """The roles that implement this interface, the most likely first."""
+    """The roles that implement this interface, the most likely first; none where OCPI does not say."""
+    if is_custom(module):
+        return ()
     ours = interface is InterfaceRole.SENDER
     return _PROVIDERS if ours == (module in _OWNED_BY_PROVIDERS) else _OPERATORS
 
 
 def calling(module: str, interface: InterfaceRole) -> tuple[Role, ...]:
-    """The roles that call this interface, the most likely first."""
+    """The roles that call this interface, the most likely first; none where OCPI does not say."""
+    if is_custom(module):
+        return ()
     return _OPERATORS if serving(module, interface) is _PROVIDERS else _PROVIDERS
 
 

@@ -10,7 +10,7 @@ from connectors import headers
 from connectors.client.client import Client
 from connectors.values import InterfaceRole
 from routing.directory import Platform
-from routing.outbound import Answered, accept, target
+from routing.outbound import Answered, accept, headers_of, target
 from routing.worker.ports import Push
 
 
@@ -27,6 +27,7 @@ class HttpSender:
         url = target(to.platform, push.module, InterfaceRole.RECEIVER, push.path, push.query)
         sent = headers.write(to.party.id, push.sender, str(uuid7()), push.correlation_id)
         sent["Authorization"] = self._authorize(to.platform)
+        sent.update(headers_of(to.platform))
         if push.body:
             sent["Content-Type"] = "application/json"
         answer = await self._client.send(push.method, url, sent, push.body or None, within=within, permit=permit)

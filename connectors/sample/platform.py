@@ -10,12 +10,13 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from connectors.catalogue import Row
 from connectors.sample import wire
 from connectors.sample.calls import Calls, SampleParty
 from connectors.sample.client import NoAnswer, SampleClient
 from connectors.sample.clientinfo import ClientInfos
 from connectors.sample.faults import Fault, Faults, Rule
-from connectors.sample.inbound import Inbound
+from connectors.sample.inbound import Handler, Inbound
 from connectors.sample.objects import Object, Objects
 from connectors.sample.record import Call, Received, Recorder
 from connectors.sample.serving import Serving
@@ -35,8 +36,9 @@ class SamplePlatform(Calls):
     Base64. `page_limit` is the most objects of a page, `keep` how many received requests are kept (None: all),
     `result_delay` the seconds between a command's answer and its asynchronous result, `trailing_slash` whether endpoint
     URLs are advertised with one, `without` the (module, interface) pairs that are not offered. `control` serves `POST
-    /control/fault`. `told` offers hubclientinfo as RECEIVER: `clients` keeps what the hub tells. `on_call` hears of
-    each call made or served, `on_command(command, body, sender)` of each accepted command.
+    /control/fault`. `told` offers hubclientinfo as RECEIVER: `clients` keeps what the hub tells. `more` are endpoints
+    beside those of the roles. `on_call` hears of each call made or served, `on_command(command, body, sender)` of each
+    accepted command.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class SamplePlatform(Calls):
         without: Collection[tuple[str, InterfaceRole]] = (),
         control: bool = False,
         told: bool = False,
+        more: Iterable[tuple[Row, Handler]] = (),
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
         super().__init__(parties, name=name, port=port, raw=raw, on_call=on_call)
@@ -68,7 +71,7 @@ class SamplePlatform(Calls):
         self.faults = Faults()
         self.recorder = Recorder(keep)
         self.clients = ClientInfos() if told else None
-        self._serving = Serving(self, frozenset(without))
+        self._serving = Serving(self, frozenset(without), more)
         self._server: web.Server | None = None
         self._listener: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote
 
 import orjson
 from aiohttp import web
 
-from connectors.catalogue import Catalogue
+from connectors.catalogue import Catalogue, Row
 from connectors.errors import InvalidParameters, MethodNotAllowed, NotJson, OcpiError, Unauthorized, UnknownUrl
 from connectors.sample import wire
 from connectors.sample.copies import Copies
@@ -17,7 +18,7 @@ from connectors.sample.cpo import Cpo
 from connectors.sample.emsp import Emsp
 from connectors.sample.facts import facts
 from connectors.sample.faults import MOVED, Fault, play
-from connectors.sample.inbound import Endpoints, Inbound
+from connectors.sample.inbound import Endpoints, Handler, Inbound
 from connectors.sample.record import Call, Received
 from connectors.sample.wire import Reply, object_of
 from connectors.values import InterfaceRole, Role
@@ -39,9 +40,15 @@ _UNANSWERED: Final = (Fault.HANG, Fault.RESET, Fault.TRUNCATE)
 class Serving:
     """Records each request, lets the faults strike, and serves what is left by the roles of the platform's parties."""
 
-    def __init__(self, platform: SamplePlatform, without: frozenset[tuple[str, InterfaceRole]]) -> None:
+    def __init__(
+        self,
+        platform: SamplePlatform,
+        without: frozenset[tuple[str, InterfaceRole]],
+        more: Iterable[tuple[Row, Handler]],
+    ) -> None:
         self._platform = platform
         served = [(row, handler) for row, handler in _endpoints(platform) if (row.module, row.interface) not in without]
+        served += more
         self._handlers = {row.id: handler for row, handler in served}
         self._catalogue = Catalogue(wire.VERSION, (row for row, _ in served))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from connectors import strict
 from connectors.catalogue import Row
 from connectors.errors import InvalidParameters
 from connectors.judgement import Finding, Judgement
@@ -48,8 +49,12 @@ def judge(row: Row, params: dict[str, str], query_type: str | None, body: bytes)
     None for an EVSE or Connector; owner and id of a PATCH are None where the body leaves them out.
 
     Raises NotJson (HTTP 400, 2001) and InvalidParameters (HTTP 200, 2001), whose sentence names the path; nothing
-    else, whatever the bytes.
+    else, whatever the bytes. Of a custom module's body only whether it is JSON is judged.
     """
+    if row.custom:
+        if body:
+            strict.loads(body)
+        return Judgement()
     token_type = (query_type or DEFAULT_TOKEN_TYPE) if row.module == "tokens" else None
     if row.method in _BODILESS or (not body and row.model in _MAY_BE_EMPTY):
         return Judgement(token_type=token_type)

@@ -18,14 +18,13 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 from connectors.errors import InvalidParameters, UnknownUrl
-from connectors.v2_2_1.catalogue import CATALOGUE, VERSION, VERSIONS
+from connectors.v2_2_1.catalogue import VERSION, VERSIONS
 from connectors.values import InterfaceRole
 
 ROOT = "ocpi"
 CONFIGURATION = ("credentials", "hubclientinfo")
 
 _INTERFACES = {role.value.lower(): role for role in InterfaceRole}
-_MODULES = {module for module, interface in CATALOGUE.endpoints() if interface is not None}
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*").fullmatch
 
@@ -45,8 +44,9 @@ class Target(NamedTuple):
 def split(raw_path: str) -> Target:
     """What the hub is asked for by `raw_path`, the request's path as it came: percent-encoded and without a query.
 
-    The path may begin with `/ocpi` or with what follows it. Raises UnknownUrl (404) for paths that the hub does not
-    have, another version's or an unknown module's included, and InvalidParameters (2001) where a segment is not
+    The path may begin with `/ocpi` or with what follows it. A module that OCPI does not define may be a platform's own
+    (connectors/custom.py): it is told like any other, its name in lower case. Raises UnknownUrl (404) for paths that
+    the hub does not have, another version's included, and InvalidParameters (2001) where a segment is not
     percent-encoded UTF-8.
     """
     parts = [part for part in raw_path.split("/") if part]
@@ -71,8 +71,8 @@ def split(raw_path: str) -> Target:
     if len(parts) == 2:
         raise UnknownUrl(f"a module is missing after /{parts[1].lower()}/: GET /{ROOT}/{VERSION} for the endpoints")
     module = parts[2].lower()
-    if module not in _MODULES:
-        raise UnknownUrl(f"there is no such module here: GET /{ROOT}/{VERSION} for the endpoints that there are")
+    if module in CONFIGURATION or module == VERSIONS:
+        raise UnknownUrl(f"{module} has no interface role in its URL: GET /{ROOT}/{VERSION} for the endpoints")
     return Target(module, interface, tuple(parts[3:]))
 
 

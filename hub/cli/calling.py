@@ -37,6 +37,10 @@ class OperatorApi:
         """The JSON that this POST is answered with. Raises CallFailed."""
         return self._call("POST", path, body)
 
+    def patch(self, path: str, body: Any) -> Any:
+        """The JSON that this PATCH is answered with. Raises CallFailed."""
+        return self._call("PATCH", path, body)
+
     def put(self, path: str, body: Any) -> Any:
         """The JSON that this PUT is answered with. Raises CallFailed."""
         return self._call("PUT", path, body)

@@ -1,4 +1,4 @@
-"""`ocpi-hub party`: invite, list, show, suspend, resume, remove, connect, over the running hub's operator API."""
+"""`ocpi-hub party`: invite, list, show, set, suspend, resume, remove, connect, over the running hub's operator API."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from connectors.values import PartyId, Role
 from hub.cli import output
 from hub.cli.calling import OperatorApi, party_path
 from hub.settings import load_or_exit
+from routing.directory import Validate
 
 app = typer.Typer(no_args_is_help=True, help="The parties of the running hub.")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_NONE = "none"
+
 Country = Annotated[str, typer.Argument(metavar="COUNTRY", help="country_code, two letters")]
 Party = Annotated[str, typer.Argument(metavar="PARTY", help="party_id, up to three characters")]
 
@@ -88,6 +91,52 @@ def remove(country: Country, party: Party, json: Json = False) -> None:
     _act(country, party, "remove", json=json)
 
 
+@app.command("set")
+def set_(
+    country: Country,
+    party: Party,
+    *,
+    validate: Annotated[Validate | None, typer.Option(help="Whether what OCPI forbids refuses its pushes.")] = None,
+    form: Annotated[str | None, typer.Option(help="How the hub writes its Authorization header: raw, base64.")] = None,
+    origin: Annotated[
+        list[str] | None, typer.Option(help="An origin that its URLs may have too; again for more. `none`: none.")
+    ] = None,
+    speaker: Annotated[str | None, typer.Option("--from", help="Who broadcasts to it are from: hub, owner.")] = None,
+    page_limit: Annotated[str | None, typer.Option(help="Objects of a page that the hub asks it for at most.")] = None,
+    user_agent: Annotated[str | None, typer.Option(help="The hub's User-Agent towards it.")] = None,
+    module: Annotated[
+        list[str] | None,
+        typer.Option(help="MODULE=URL: the module that an endpoint of its serves; again for more. `none`: none."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Set what the platform of a party needs; `none` takes a setting back. Without options: show what is set."""
+    body: dict[str, Any] = {}
+    for name, value in (
+        ("validate", validate), ("form", form), ("from", speaker), ("user_agent", user_agent),
+    ):  # fmt: skip
+        if value is not None:
+            body[name] = None if value == _NONE else str(value)
+    if page_limit is not None:
+        body["page_limit"] = None if page_limit == _NONE else _whole(page_limit)
+    if origin is not None:
+        body["origins"] = [one for one in origin if one != _NONE]
+    if module is not None:
+        body["modules"] = _by_url([one for one in module if one != _NONE])
+    with output.failures():
+        api = _api()
+        shown = api.get(party_path(country, party))
+        platform = shown["platforms"][0]
+        settings = {**platform["settings"], "revision": platform["revision"]}
+        if body:
+            settings = api.patch(f"/api/platforms/{platform['id']}/settings", body)
+    if json:
+        output.as_json(settings)
+        return
+    for name, value in settings.items():
+        output.line(f"{name:<12}{_value(value)}")
+
+
 @app.command()
 def connect(
     versions_url: Annotated[str, typer.Argument(metavar="VERSIONS_URL", help="the versions URL of the platform")],
@@ -111,6 +160,30 @@ def _act(country: str, party: str, action: str, *, json: bool) -> None:
         output.as_json(shown)
     else:
         output.line(f"{shown['party']} is {shown['status']} now")
+
+
+def _whole(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise typer.BadParameter(f"{text!r} is not a whole number, nor {_NONE}", param_hint="--page-limit")
+    return int(text)
+
+
+def _by_url(words: list[str]) -> dict[str, str]:
+    found = {}
+    for word in words:
+        module, _, url = word.partition("=")
+        if not module or not url:
+            raise typer.BadParameter(f"{word!r} is not written as MODULE=URL", param_hint="--module")
+        found[url] = module
+    return found
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{module}={url}" for url, module in value.items()) or _NONE
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or _NONE
+    return _NONE if value is None else str(value)
 
 
 def _triples(words: list[str]) -> list[dict[str, str]]:
@@ -156,7 +229,11 @@ def _print(shown: dict[str, Any], *, json: bool) -> None:
             "version": platform["version"] or "not registered",
             "versions URL": platform["versions_url"],
             "origins": ", ".join(platform["origins"]),
-            "settings": f"validate={settings['validate']} form={settings['form'] or platform['form'] + ' (seen)'}",
+            "settings": f"validate={settings['validate']} form={settings['form'] or platform['form'] + ' (seen)'} "
+            f"from={settings['from']}",
+            "page limit": _value(settings["page_limit"]),
+            "User-Agent": _value(settings["user_agent"]),
+            "renamed": _value(settings["modules"]),
             "updated": platform["updated"],
         }
         for name, value in facts.items():

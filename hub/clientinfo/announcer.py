@@ -24,7 +24,7 @@ from routing.clientinfo import Client, Told, shown_to, told_now
 from routing.clock import Clock
 from routing.directory import Directory, Hosted, Platform, Status
 from routing.leases import while_held
-from routing.outbound import accept, target
+from routing.outbound import accept, headers_of, target
 from routing.policy import ended
 from routing.store.port import Lease, Store
 
@@ -169,6 +169,7 @@ class Viewer:
         sent = {
             "Authorization": self._registry.authorization_for(viewer),
             "Content-Type": "application/json",
+            **headers_of(viewer),
             headers.REQUEST_ID: str(uuid7()),
             headers.CORRELATION_ID: str(uuid7()),
         }

@@ -59,7 +59,7 @@ class Edge:
         pipeline = Pipeline(
             registry=registry,
             authenticator=Authenticator(registry, onboarding),
-            own=Own(settings.public_url, onboarding, clients),
+            own=Own(settings.public_url, registry, onboarding, clients),
             rewriting=rewriting,
             relay=relay,
             push=Push(settings, log, self.waiting, clock, store_trouble=registry.store_trouble),

@@ -97,7 +97,7 @@ class Pipeline:
         call.use = self._limits.enter(caller.platform.id, call.started)
         reading.read_address(call)
         check_invitation(caller, call.module)
-        row = reading.read_row(call, CATALOGUE)
+        row = await self._row(call)
         if row.interface is None:
             return await self._configuration(call, row, caller)
         directory = self._registry.directory
@@ -137,6 +137,15 @@ class Pipeline:
     async def _directed(self, call: Call, row: Row, directory: Directory) -> Response:
         to = call.to or call.judgement.cdr_token or await self._opening.find(call, row, directory)
         return await self._push.directed(call, directory, to)
+
+    async def _row(self, call: Call) -> Row:
+        if call.interface is None or CATALOGUE.serves(call.module):
+            return reading.read_row(call, CATALOGUE)
+
+        async def read(directory: Directory) -> Row:
+            return reading.read_custom(call, directory)
+
+        return await self._found(read, self._registry.directory)
 
     async def _found(self, attempt: Callable[[Directory], Awaitable[T]], directory: Directory) -> T:
         """What `attempt` gives for the directory, or for a newer one where it did not find somebody in this one.

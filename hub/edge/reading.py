@@ -8,12 +8,14 @@ from urllib.parse import unquote
 
 from uuid_utils import uuid7
 
-from connectors import headers
+from connectors import custom, headers
 from connectors.catalogue import Catalogue, Row
-from connectors.errors import InvalidParameters
-from connectors.v2_2_1.urls import split
+from connectors.errors import InvalidParameters, UnknownUrl
+from connectors.v2_2_1.catalogue import VERSION
+from connectors.v2_2_1.urls import ROOT, split
 from connectors.values import InterfaceRole, PartyId
 from hub.edge.values import Call, Pairs
+from routing.directory import Directory
 
 _SHORT: Final = 256
 """Targets of up to so many characters are remembered; longer ones are rare, and would make the memory large."""
@@ -62,6 +64,14 @@ def read_row(call: Call, catalogue: Catalogue) -> Row:
     match = catalogue.match(call.module, call.interface, call.method, call.path)
     call.row, call.params = match.row, match.params
     return match.row
+
+
+def read_custom(call: Call, directory: Directory) -> Row:
+    """The row of a call of a module that OCPI does not define. Raises UnknownUrl (404) where nobody here serves it."""
+    if call.interface is None or (call.module, call.interface) not in directory.custom:
+        raise UnknownUrl(f"there is no such module here: GET /{ROOT}/{VERSION} for the endpoints that there are")
+    call.row = custom.row(call.module, call.interface, call.method)
+    return call.row
 
 
 def owner_in_url(call: Call) -> PartyId | None:

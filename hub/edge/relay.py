@@ -25,7 +25,7 @@ from hub.settings import Settings
 from routing.clock import Clock
 from routing.directory import Directory, Hosted, Party
 from routing.exchanges import Exchange, Exchanges
-from routing.outbound import Answered, accept, target
+from routing.outbound import Answered, accept, headers_of, limited, target
 from routing.resolve import check_owner, recipient
 
 PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -75,6 +75,8 @@ class Relay:
         body, query = call.body, call.query
         if carries_response_url(row):
             body, query = await self._rewriting.response_url(call, row, caller, sender.id, to)
+        if row.listing and not row.custom:
+            query = limited(to.platform, query)
         url = target(to.platform, row.module, row.interface, call.path, query)
         return await self._pass(call, row, Forward(to, sender.id, url, body if row.model else None, str(uuid7())))
 
@@ -149,6 +151,7 @@ class Relay:
     def _headers(self, call: Call, forward: Forward) -> dict[str, str]:
         sent = headers.write(forward.to.party.id, forward.sender, forward.forwarded_id, call.correlation_id)
         sent["Authorization"] = self._registry.authorization_for(forward.to.platform)
+        sent.update(headers_of(forward.to.platform))
         if forward.body is not None:
             sent["Content-Type"] = call.headers.get("Content-Type") or "application/json"
         return sent

@@ -23,7 +23,7 @@ from connectors.values import InterfaceRole, Module, PartyId
 from hub.edge.ports import UrlRewriter
 from hub.edge.reading import query_value
 from hub.edge.values import Call, Caller, Pairs
-from hub.sealed import Kind, Rewrite
+from hub.sealed import STORED_REF, Kind, Rewrite
 from routing.clock import Clock
 from routing.directory import Directory, Hosted
 
@@ -145,8 +145,14 @@ def carries_response_url(row: Row) -> bool:
 
 
 def is_page(call: Call, row: Row) -> bool:
-    """Whether a list is asked for by a next page that the hub made."""
-    return row.listing and PAGE in call.query and query_value(call.query, PAGE) is not None
+    """Whether a list is asked for by a next page that the hub made.
+
+    A custom module may have a `page` of its own; what the hub makes is longer than any number.
+    """
+    if not row.listing or PAGE not in call.query:
+        return False
+    ref = query_value(call.query, PAGE)
+    return ref is not None and (not row.custom or len(ref) >= STORED_REF)
 
 
 def next_page(headers: Mapping[str, str]) -> str | None:

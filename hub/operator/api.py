@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from aiohttp import web
 
-from connectors.authorization import Form
 from connectors.values import PartyId
 from hub.onboarding.connecting import connect
 from hub.onboarding.desk import Desk, told
 from hub.onboarding.invitations import invite
 from hub.operator import actions, requests, views
 from hub.operator.answers import answer, failure
+from hub.operator.platform_settings import patched
 from hub.operator.requests import BadRequest, ChangedMeanwhile
 from routing.directory import Platform
 from routing.store.port import Conflict, Store
@@ -100,21 +99,10 @@ class Api:
     async def _settings(self, request: web.Request) -> web.Response:
         body = requests.read(requests.PatchSettings, await request.read())
         id = request.match_info["id"]
-
-        def decide(current: Platform) -> Platform:
-            settings = current.settings
-            if body.validation is not None:
-                settings = replace(settings, validate=body.validation)
-            if "form" in body.model_fields_set:
-                settings = replace(settings, form=None if body.form is None else Form[body.form.upper()])
-            if body.origins is not None:
-                settings = replace(settings, origins=tuple(body.origins))
-            return replace(current, settings=settings)
-
         platform = self._desk.registry.directory.platforms.get(id)
         if platform is None or platform.removed:
             return failure(404, f"there is no platform {id}; party show tells the platform of a party")
-        changed = await self._change(request, platform, decide, revision=body.revision)
+        changed = await self._change(request, platform, lambda current: patched(current, body), revision=body.revision)
         return answer({**views.settings_of(changed), "revision": changed.revision})
 
     def _of(self, which: Callable[[Platform], bool]) -> list[Platform]:

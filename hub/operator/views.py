@@ -117,6 +117,10 @@ def settings_of(platform: Platform) -> Json:
         "validate": settings.validate,
         "form": None if settings.form is None else settings.form.name.lower(),
         "origins": list(settings.origins),
+        "from": "owner" if settings.from_owner else "hub",
+        "page_limit": settings.page_limit,
+        "user_agent": settings.user_agent,
+        "modules": dict(settings.renames),
     }
 
 

@@ -54,6 +54,10 @@ def platform_document(platform: Platform) -> dict[str, Any]:
             "validate": settings.validate.value,
             "form": settings.form.name if settings.form else None,
             "origins": list(settings.origins),
+            "from_owner": settings.from_owner,
+            "page_limit": settings.page_limit,
+            "user_agent": settings.user_agent,
+            "renames": [list(rename) for rename in settings.renames],
         },
     }
     return document
@@ -80,6 +84,10 @@ def platform_of(document: dict[str, Any]) -> Platform:
         validate=Validate(settings["validate"]),
         form=Form[settings["form"]] if settings["form"] else None,
         origins=tuple(settings["origins"]),
+        from_owner=settings.get("from_owner", False),
+        page_limit=settings.get("page_limit"),
+        user_agent=settings.get("user_agent"),
+        renames=tuple((url, module) for url, module in settings.get("renames", ())),
     )
     return Platform(**values)
 

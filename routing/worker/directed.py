@@ -19,7 +19,7 @@ from routing.directory import Hosted
 from routing.event import Event
 from routing.fold import Request
 from routing.log.port import Log, Position
-from routing.outbound import Answered
+from routing.outbound import Answered, speaker
 from routing.policy import GO_ON, DeliverySettings, Outcome, ended
 from routing.replies import Reply
 from routing.store.port import CdrKey, CdrRecord, StoreAway
@@ -166,8 +166,8 @@ class DirectedPushes:
     async def _catch_up(self, event: Event, to: Hosted, request: Request, permit: Permit) -> None:
         """The newest broadcast state goes first; a push whose predecessor did not get through is not sent."""
         push = Push(
-            to, self._hub, event.module, request.operation, event.path[:3] + request.path,
-            event.query, request.body, event.correlation_id,
+            to, speaker(to.platform, event.owner, self._hub), event.module, request.operation,
+            event.path[:3] + request.path, event.query, request.body, event.correlation_id,
         )  # fmt: skip
         try:
             answered = await self._sender.push(push, within=self.left(event), permit=permit)

@@ -10,7 +10,7 @@ from connectors.errors import OcpiError
 from connectors.values import PartyId
 from routing.clock import Clock
 from routing.fold import fold_all
-from routing.outbound import Answered
+from routing.outbound import Answered, speaker
 from routing.policy import DeliverySettings, Outcome, ended, pause, retry_after
 from routing.worker.lane import Lane
 from routing.worker.marking import Ended
@@ -70,8 +70,8 @@ class Waves:
             request = wave.requests[0]
             composed = composed or request.composed
             push = Push(
-                hosted, self._hub, event.module, request.operation, event.path[:3] + request.path, event.query,
-                request.body, event.correlation_id,
+                hosted, speaker(hosted.platform, event.owner, self._hub), event.module, request.operation,
+                event.path[:3] + request.path, event.query, request.body, event.correlation_id,
             )  # fmt: skip
             failure: Answered | OcpiError
             try:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from connectors.authorization import digest
 from connectors.sample.calls import SampleParty
 from connectors.sample.platform import SamplePlatform
-from connectors.values import Role
+from connectors.values import InterfaceRole, Role
 from hub.cli.main import app
 from routing.log.port import Position, TopicPartition
 from routing.store.port import SetAside
@@ -218,3 +218,19 @@ async def test_what_was_set_aside_is_listed_and_shown(operator: Operating) -> No
 async def test_nothing_set_aside_is_said(operator: Operating) -> None:
     assert await output("poison", "list", "--json") == []
     assert "records set aside: none" in (await run("poison", "list")).stdout
+
+
+async def test_what_a_platform_needs_is_set_shown_and_taken_back(operator: Operating) -> None:
+    given = await output("party", "invite", "NL", "TNM", "CPO", "--json")
+    async with SamplePlatform([SampleParty(TNM, Role.CPO)]) as sample:
+        await sample.register(given["versions_url"], given["token"])
+    url = sample.endpoint_url("tariffs", InterfaceRole.SENDER)
+    words = ("--from", "owner", "--page-limit", "20", "--user-agent", "hub/1", "--module", f"nltnm-tariffs={url}")
+    made = await output("party", "set", "NL", "TNM", *words, "--json")
+    assert made == made | {"from": "owner", "page_limit": 20, "user_agent": "hub/1", "modules": {url: "nltnm-tariffs"}}
+    shown = (await run("party", "show", "NL", "TNM")).stdout
+    assert "from=owner" in shown and "page limit    20" in shown and f"nltnm-tariffs={url}" in shown
+    back = await output("party", "set", "NL", "TNM", "--page-limit", "none", "--module", "none", "--json")
+    assert back == back | {"from": "owner", "page_limit": None, "modules": {}}
+    assert "page_limit  none" in (await run("party", "set", "NL", "TNM")).stdout
+    assert (await run("party", "set", "NL", "TNM", "--module", "tariffs")).exit_code == 2

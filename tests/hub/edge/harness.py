@@ -199,7 +199,7 @@ class Edge:
         self.pipeline = Pipeline(
             registry=self.registry,
             authenticator=Authenticator(self.registry, onboarding),
-            own=Own(PUBLIC, onboarding, clients),
+            own=Own(PUBLIC, self.registry, onboarding, clients),
             rewriting=rewriting,
             relay=relay,
             push=Push(chosen, log, self.waiting, self.clock, store_trouble=self.registry.store_trouble),

@@ -113,7 +113,10 @@ async def test_a_party_is_shown_with_all_but_secrets(operator: Operating) -> Non
         "role": "SENDER",
         "url": sample.endpoint_url("locations", InterfaceRole.SENDER),
     } in told["endpoints"]
-    assert told["settings"] == {"validate": "default", "form": None, "origins": []}
+    assert told["settings"] == {
+        "validate": "default", "form": None, "origins": [], "from": "hub", "page_limit": None, "user_agent": None,
+        "modules": {},
+    }  # fmt: skip
     assert told["marks"] == [
         {
             "topic": "ocpi.tokens",
@@ -182,12 +185,19 @@ async def test_the_hub_connects_to_a_platform(operator: Operating) -> None:
 async def test_settings_change_only_what_is_given(operator: Operating) -> None:
     async with SamplePlatform([SampleParty(TNM, Role.CPO)]) as sample:
         path = f"/api/platforms/{await registered(operator, sample)}/settings"
-    expected: dict[str, Any] = {"validate": "default", "form": None, "origins": []}
+        url = sample.endpoint_url("locations", InterfaceRole.SENDER)
+    expected: dict[str, Any] = {
+        "validate": "default", "form": None, "origins": [], "from": "hub", "page_limit": None, "user_agent": None,
+        "modules": {},
+    }  # fmt: skip
     for change in (
         {"form": "raw"},
         {"validate": "refuse"},
         {"origins": ["https://files.example:443"]},
         {"form": None},
+        {"from": "owner", "page_limit": 50, "user_agent": "hub/1"},
+        {"modules": {url: "locations"}},
+        {"user_agent": None},
         {},
     ):
         expected |= change
@@ -197,6 +207,8 @@ async def test_settings_change_only_what_is_given(operator: Operating) -> None:
         assert revision == next(iter(operator.hub.registry.directory.platforms.values())).revision
     status, content = await operator.call("PATCH", path, {"origins": ["gopher://x"]})
     assert (status, "$.origins" in content["error"]) == (400, True)
+    status, content = await operator.call("PATCH", path, {"modules": {"https://elsewhere.example": "tokens"}})
+    assert (status, "is not an endpoint that this platform advertised" in content["error"]) == (400, True)
 
 
 async def test_what_another_process_did_is_known_at_once(operator: Operating) -> None:
