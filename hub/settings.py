@@ -99,7 +99,8 @@ class Settings(BaseSettings):
     port: Port = Field(8080, description="Port that the OCPI edge listens on")
     operator_host: str = Field("127.0.0.1", description="Address that the operator port listens on")
     operator_port: Port = Field(
-        8081, description="Operator port: `/healthz`, `/readyz`, `/metrics` without a key, everything else with it"
+        8081,
+        description="Operator port: `/healthz`, `/readyz`, `/metrics`, `/openapi.json` without a key, all else with it",
     )
     operator_key: SecretStr | None = Field(
         None,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hub.cli import output
+from hub.cli import listing, output
 from hub.cli.calling import OperatorApi
 from hub.settings import load_or_exit
 from routing.agreements import Effect
@@ -16,7 +16,7 @@ app = typer.Typer(
     help="Who may deal with whom: the most specific rule decides, else HUB_DEFAULT_AGREEMENT.",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = listing.Json
 One = Annotated[str, typer.Argument(metavar="ONE", help="a party as NL-TNM, or any")]
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="the other party, or any")]
 Modules = Annotated[
@@ -42,24 +42,17 @@ def deny(one: One, other: Other, module: Modules = None, *, json: Json = False) 
 
 @app.command("list")
 def list_(
-    wanted: Annotated[str, typer.Option("--filter", help="Only what has this in its parties, modules or effect.")] = "",
-    *,
-    json: Json = False,
+    wanted: listing.Filter = "", offset: listing.Offset = 0, limit: listing.Limit = None, *, json: Json = False
 ) -> None:
     """Every agreement, and what holds where none fits."""
     with output.failures():
-        api, default = _api(), ""
-        rows: list[dict[str, Any]] = []
-        while True:
-            page = api.get("/api/agreements", filter=wanted, offset=len(rows), limit=1000)
-            rows += page["agreements"]
-            default = page["default"]
-            if not page["agreements"] or len(rows) >= page["total"]:
-                break
+        found = listing.listed(_api(), "/api/agreements", "agreements", wanted=wanted, offset=offset, limit=limit)
+    default = found.last["default"]
     if json:
-        output.as_json({"agreements": rows, "default": default})
+        output.as_json({"agreements": found.rows, "default": default})
         return
-    output.table(("effect", "one", "other", "modules"), [_row(one) for one in rows], title="agreements")
+    rows = [_row(one) for one in found.rows]
+    listing.table(("effect", "one", "other", "modules"), rows, found, title="agreements")
     output.line(f"else: {default}")
 
 

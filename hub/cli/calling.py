@@ -49,15 +49,6 @@ class OperatorApi:
         """The JSON that this DELETE is answered with; a list gives its name again and again. Raises CallFailed."""
         return self._call("DELETE", f"{path}?{urlencode(query, doseq=True)}", None)
 
-    def parties(self, wanted: str, page: int = 1000) -> list[dict[str, Any]]:
-        """Every party that `wanted` filters, of all pages. Raises CallFailed."""
-        found: list[dict[str, Any]] = []
-        while True:
-            answer = self.get("/api/parties", filter=wanted, offset=len(found), limit=page)
-            found += answer["parties"]
-            if not answer["parties"] or len(found) >= answer["total"]:
-                return found
-
     def _call(self, method: str, path: str, body: Any) -> Any:
         keys = self._keys()
         status, text = self._request(method, path, body, keys[0] if keys else None)

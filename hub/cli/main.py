@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hub import settings as hub_settings
-from hub.cli import agreement, output, party, poison, simulate, topics
+from hub.cli import agreement, output, party, platform, poison, simulate, topics
 from hub.processes.parts import EDGE, SERVE, WORKER, Parts
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     help="An open-source OCPI roaming hub. Settings are environment variables: see `ocpi-hub settings`.",
 )
 app.add_typer(party.app, name="party")
+app.add_typer(platform.app, name="platform")
 app.add_typer(agreement.app, name="agreement")
 app.add_typer(poison.app, name="poison")
 app.add_typer(simulate.app, name="simulate")

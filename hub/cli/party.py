@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from connectors.values import PartyId, Role
-from hub.cli import output
+from hub.cli import listing, output
 from hub.cli.calling import OperatorApi, party_path
 from hub.settings import load_or_exit
 from routing.directory import Validate
 
 app = typer.Typer(no_args_is_help=True, help="The parties of the running hub.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = listing.Json
 _NONE = "none"
 
 Country = Annotated[str, typer.Argument(metavar="COUNTRY", help="country_code, two letters")]
@@ -46,23 +46,16 @@ def invite(
 
 @app.command("list")
 def list_(
-    wanted: Annotated[
-        str,
-        typer.Option("--filter", help="Only what has this in its party, role, name or status, or is this platform."),
-    ] = "",
-    json: Json = False,
+    wanted: listing.Filter = "", offset: listing.Offset = 0, limit: listing.Limit = None, json: Json = False
 ) -> None:
-    """Every party that the hub knows."""
+    """Every party that the hub knows; the filter looks at party, role, name and status, or is a platform's id."""
     with output.failures():
-        rows = _api().parties(wanted)
+        found = listing.listed(_api(), "/api/parties", "parties", wanted=wanted, offset=offset, limit=limit)
     if json:
-        output.as_json(rows)
+        output.as_json(found.rows)
         return
-    output.table(
-        ("party", "role", "name", "status", "version", "platform"),
-        [[r["party"], r["role"], r["name"], _status(r), r["version"], r["platform"]] for r in rows],
-        title="parties",
-    )
+    rows = [[r["party"], r["role"], r["name"], _status(r), r["version"], r["platform"]] for r in found.rows]
+    listing.table(("party", "role", "name", "status", "version", "platform"), rows, found, title="parties")
 
 
 @app.command()
@@ -221,27 +214,31 @@ def _print(shown: dict[str, Any], *, json: bool) -> None:
     output.line(f"{shown['party']}  {shown['status']}")
     for platform in shown["platforms"]:
         output.line("")
-        settings = platform["settings"]
-        facts = {
-            "platform": platform["id"],
-            "parties on it": ", ".join(platform["parties"]),
-            "roles": ", ".join(f"{role['role']} {role['name']} {_status(role)}" for role in platform["roles"]),
-            "version": platform["version"] or "not registered",
-            "versions URL": platform["versions_url"],
-            "origins": ", ".join(platform["origins"]),
-            "settings": f"validate={settings['validate']} form={settings['form'] or platform['form'] + ' (seen)'} "
-            f"from={settings['from']}",
-            "page limit": _value(settings["page_limit"]),
-            "User-Agent": _value(settings["user_agent"]),
-            "renamed": _value(settings["modules"]),
-            "updated": platform["updated"],
-        }
-        for name, value in facts.items():
-            output.line(f"  {name:<14}{value}")
-        endpoints = [[e["identifier"], e["role"], e["url"]] for e in platform["endpoints"]]
-        output.table(("module", "role", "URL"), endpoints, title="endpoints")
-        marks = [
-            [f"{m['topic']}/{m['partition']}", m["position"]["offset"], m["since"], m["reason"]]
-            for m in platform["marks"]
-        ]
-        output.table(("partition", "from", "since", "why"), marks, title="resync marks")
+        print_platform(platform)
+
+
+def print_platform(platform: dict[str, Any]) -> None:
+    """Print one platform for people, as the operator API tells it."""
+    settings = platform["settings"]
+    facts = {
+        "platform": platform["id"],
+        "parties on it": ", ".join(platform["parties"]),
+        "roles": ", ".join(f"{role['role']} {role['name']} {_status(role)}" for role in platform["roles"]),
+        "version": platform["version"] or "not registered",
+        "versions URL": platform["versions_url"],
+        "origins": ", ".join(platform["origins"]),
+        "settings": f"validate={settings['validate']} form={settings['form'] or platform['form'] + ' (seen)'} "
+        f"from={settings['from']}",
+        "page limit": _value(settings["page_limit"]),
+        "User-Agent": _value(settings["user_agent"]),
+        "renamed": _value(settings["modules"]),
+        "updated": platform["updated"],
+    }
+    for name, value in facts.items():
+        output.line(f"  {name:<14}{value}")
+    endpoints = [[e["identifier"], e["role"], e["url"]] for e in platform["endpoints"]]
+    output.table(("module", "role", "URL"), endpoints, title="endpoints")
+    marks = [
+        [f"{m['topic']}/{m['partition']}", m["position"]["offset"], m["since"], m["reason"]] for m in platform["marks"]
+    ]
+    output.table(("partition", "from", "since", "why"), marks, title="resync marks")

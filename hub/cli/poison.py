@@ -7,13 +7,15 @@ from urllib.parse import quote
 
 import typer
 
-from hub.cli import output
+from hub.cli import listing, output
 from hub.cli.calling import OperatorApi
 from hub.settings import load_or_exit
 
 app = typer.Typer(no_args_is_help=True, help="Records of the log that could not be handled and were set aside.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = listing.Json
+
+_PAGE = 100  # the hub reads each record whole
 
 
 def _api() -> OperatorApi:
@@ -22,20 +24,20 @@ def _api() -> OperatorApi:
 
 @app.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1, max=1000)] = 100,
+    wanted: listing.Filter = "",
+    offset: listing.Offset = 0,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many rows, the newest first.")] = 100,
     json: Json = False,
 ) -> None:
-    """Where each stood, since when it is set aside, and why."""
+    """Where each stood, since when it is set aside, and why; the filter looks at topic and reason."""
     with output.failures():
-        records = _api().get("/api/poison", limit=limit)["records"]
+        found = listing.listed(_api(), "/api/poison", "records", wanted=wanted, offset=offset, limit=limit, page=_PAGE)
     if json:
-        output.as_json(records)
+        output.as_json(found.rows)
         return
-    output.table(
-        ("topic", "partition", "offset", "set aside", "bytes", "reason"),
-        [[r["topic"], r["partition"], r["offset"], r["set_aside"], r["bytes"], r["reason"]] for r in records],
-        title="records set aside",
-    )
+    rows = [[r["topic"], r["partition"], r["offset"], r["set_aside"], r["bytes"], r["reason"]] for r in found.rows]
+    columns = ("topic", "partition", "offset", "set aside", "bytes", "reason")
+    listing.table(columns, rows, found, title="records set aside")
 
 
 @app.command()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from connectors.sample.data import CPO_PARTY, EMSP_PARTY
 from connectors.values import PartyId, Role
 from hub.cli.calling import CallFailed, OperatorApi, party_path
+from hub.cli.listing import listed
 
 _LOOK_S = 0.1
 _HERE = ("127.0.0.1", "localhost", "::1")
@@ -55,7 +56,7 @@ class Operator:
 
     def _invite(self, party: SampleParty) -> str:
         country_code, party_id = party.id
-        for row in self._api.parties(""):
+        for row in listed(self._api, "/api/parties", "parties").rows:
             if row["party"] != str(party.id) or row["removed"]:
                 continue
             if row["registered"] and urlsplit(self._versions_url(party)).hostname not in _HERE:

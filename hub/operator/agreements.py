@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from aiohttp import web
 
 from hub.onboarding.desk import told
-from hub.operator import requests
+from hub.operator import shapes
 from hub.operator.answers import answer, failure
+from hub.operator.operations import Asked, Operation, Operations
+from hub.operator.pages import PageQuery, cut, page
+from hub.operator.requests import AgreementQuery, Nothing, PutAgreement, party_or_any
 from hub.registry import Registry
 from routing.agreements import ANY, Agreement, Effect
-
-PAGE, LARGEST_PAGE = 100, 1000
 
 
 class AgreementsApi:
@@ -22,40 +22,34 @@ class AgreementsApi:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
-    def routes(self) -> Iterable[web.RouteDef]:
-        """Every path of this part; DELETE names the rule in its query: `one`, `other`, and each `module`."""
+    def operations(self) -> Operations:
+        """All of this part."""
+        path, shown = "/api/agreements", shapes.AgreementShown
         return (
-            web.get("/api/agreements", self._list),
-            web.put("/api/agreements", self._put),
-            web.delete("/api/agreements", self._delete),
+            Operation("GET", path, self._list, Nothing, PageQuery, shapes.AgreementPage),
+            Operation("PUT", path, self._put, PutAgreement, Nothing, shown, also=(409,)),
+            Operation("DELETE", path, self._delete, Nothing, AgreementQuery, shapes.AgreementRemoved, also=(404, 409)),
         )
 
-    async def _list(self, request: web.Request) -> web.Response:
-        query, rules = request.query, self._registry.rules
-        offset = requests.number(query.get("offset"), 0, least=0, most=2**31, name="offset")
-        limit = requests.number(query.get("limit"), PAGE, least=1, most=LARGEST_PAGE, name="limit")
-        wanted = query.get("filter", "").casefold()
+    async def _list(self, asked: Asked[Nothing, PageQuery]) -> web.Response:
+        """Every agreement; the filter looks at parties, modules and effect."""
+        query, rules = asked.query, self._registry.rules
+        wanted = query.filter.casefold()
         rows = [shown(one) for one in rules.agreements if wanted in f"{one.id} {one.effect}".casefold()]
-        return answer(
-            {
-                "agreements": rows[offset : offset + limit],
-                "total": len(rows),
-                "offset": offset,
-                "limit": limit,
-                "default": rules.default,
-            }
-        )
+        return page(asked.request, "agreements", cut(rows, query), len(rows), query, default=rules.default)
 
-    async def _put(self, request: web.Request) -> web.Response:
-        agreement = requests.read(requests.PutAgreement, await request.read()).agreement(self._registry.now())
+    async def _put(self, asked: Asked[PutAgreement, Nothing]) -> web.Response:
+        """Make an agreement, or replace the one of the same parties and modules."""
+        agreement = asked.body.agreement(self._registry.now())
         with told():
             await self._registry.agree(agreement)
         return answer(shown(agreement))
 
-    async def _delete(self, request: web.Request) -> web.Response:
-        query = request.query
-        one, other = (requests.party_or_any(query.get(name, ANY)) for name in ("one", "other"))
-        id = Agreement.of(Effect.ALLOW, one, other, query.getall("module", ())).id
+    async def _delete(self, asked: Asked[Nothing, AgreementQuery]) -> web.Response:
+        """Take back the agreement of these two parties and exactly these modules."""
+        query = asked.query
+        one, other = party_or_any(query.one), party_or_any(query.other)
+        id = Agreement.of(Effect.ALLOW, one, other, query.module).id
         with told():
             gone = await self._registry.end_agreement(id)
         if not gone:

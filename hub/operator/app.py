@@ -21,47 +21,41 @@ from connectors.errors import (
 )
 from hub.onboarding.desk import Desk
 from hub.operator.agreements import AgreementsApi
-from hub.operator.answers import answer, failure
-from hub.operator.api import EDITS_AT_ARRIVAL, Api
+from hub.operator.answers import failure
+from hub.operator.editing import EDITS_AT_ARRIVAL
+from hub.operator.operations import Operations
+from hub.operator.parties import Parties
+from hub.operator.platforms import Platforms
 from hub.operator.poison import Poison
 from hub.operator.readiness import Readiness
 from hub.operator.requests import BadRequest, ChangedMeanwhile
+from hub.operator.watching import OPEN_PATHS, Watching
 from hub.registry import Registry
 from routing.store.port import Store, StoreError
 
 log = structlog.get_logger(__name__)
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+OPERATIONS = web.AppKey("operations", Operations)
+"""What the application of an operator port can do."""
+
 MAX_BODY = 2**20
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def operator_app(
     desk: Desk, store: Store, key: SecretStr, *, ready: Callable[[], Readiness], metrics: Callable[[], bytes]
 ) -> web.Application:
-    """The application of the operator port.
-
-    `key` is what `Authorization: Bearer` must carry. `ready` is asked at each /readyz; `metrics` gives the page of
-    /metrics in Prometheus' text format.
-    """
+    """The application of the operator port; `key` is what `Authorization: Bearer` must carry, else see `Watching`."""
     app = web.Application(middlewares=[_errors, _keyed(key), _fresh(desk.registry)], client_max_size=MAX_BODY)
 
-    async def healthz(_: web.Request) -> web.Response:
-        return answer({"status": "alive"})
-
-    async def readyz(_: web.Request) -> web.Response:
-        now = ready()
-        return answer({"ready": now.ready, "reasons": now.reasons}, status=200 if now.ready else 503)
-
-    async def page(_: web.Request) -> web.Response:
-        return web.Response(body=metrics(), headers={"Content-Type": METRICS_TYPE})
-
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", page)
-    app.router.add_routes(Api(desk, store).routes())
-    app.router.add_routes(AgreementsApi(desk.registry).routes())
-    app.router.add_routes(Poison(store).routes())
+    watching = Watching(ready, metrics)
+    watching.everything = app[OPERATIONS] = operations = (
+        *watching.operations(),
+        *Parties(desk, store).operations(),
+        *Platforms(desk, store).operations(),
+        *AgreementsApi(desk.registry).operations(),
+        *Poison(store).operations(),
+    )
+    app.router.add_routes([operation.route() for operation in operations])
     return app
 
 

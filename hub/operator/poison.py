@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
 
 from aiohttp import web
 
-from hub.operator import requests
+from hub.operator import requests, shapes
 from hub.operator.answers import answer, failure
+from hub.operator.operations import Asked, Operation, Operations
+from hub.operator.pages import PageQuery, page
+from hub.operator.requests import Nothing
 from hub.operator.views import Json, when
 from routing.log.port import TopicPartition
 from routing.store.port import SetAside, Store
 
-PAGE, LARGEST_PAGE = 100, 1000
 _LARGEST = 2**53
 
 
@@ -23,22 +24,26 @@ class Poison:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def routes(self) -> Iterable[web.RouteDef]:
-        """Every path of it."""
+    def operations(self) -> Operations:
+        """All of this part."""
+        one = "/api/poison/{topic}/{partition}/{offset}"
         return (
-            web.get("/api/poison", self._list),
-            web.get("/api/poison/{topic}/{partition}/{offset}", self._show),
+            Operation("GET", "/api/poison", self._list, Nothing, PageQuery, shapes.PoisonPage),
+            Operation("GET", one, self._show, Nothing, Nothing, shapes.PoisonShown, also=(400, 404)),
         )
 
-    async def _list(self, request: web.Request) -> web.Response:
-        limit = requests.number(request.query.get("limit"), PAGE, least=1, most=LARGEST_PAGE, name="limit")
-        records = await self._store.load_set_aside(limit=limit)
-        return answer({"records": [row(record) for record in records], "limit": limit})
+    async def _list(self, asked: Asked[Nothing, PageQuery]) -> web.Response:
+        """Records of the log that could not be handled, the newest first; the filter looks at topic and reason."""
+        query = asked.query
+        total = await self._store.count_set_aside(wanted=query.filter)
+        records = await self._store.load_set_aside(limit=query.limit, offset=query.offset, wanted=query.filter)
+        return page(asked.request, "records", [row(record) for record in records], total, query)
 
-    async def _show(self, request: web.Request) -> web.Response:
-        topic, given = request.match_info["topic"], request.match_info
-        partition = requests.number(given["partition"], 0, least=0, most=_LARGEST, name="the partition")
-        offset = requests.number(given["offset"], 0, least=0, most=_LARGEST, name="the offset")
+    async def _show(self, asked: Asked[Nothing, Nothing]) -> web.Response:
+        """One record whole: key, headers and value as they stood on the log."""
+        topic = asked.named("topic")
+        partition = requests.number(asked.named("partition"), least=0, most=_LARGEST, name="the partition")
+        offset = requests.number(asked.named("offset"), least=0, most=_LARGEST, name="the offset")
         record = await self._store.read_set_aside(TopicPartition(topic, partition), offset)
         if record is None:
             return failure(

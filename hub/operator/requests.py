@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_origin
 
+from multidict import MultiMapping
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from connectors.client import origin_of
@@ -30,6 +31,18 @@ class ChangedMeanwhile(Exception):
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class Nothing(_Body):
+    """No body; or a query without parameters."""
+
+
+class AgreementQuery(_Body):
+    """Which rule is meant: its parties, and all its modules."""
+
+    one: Annotated[str, Field(description="A party as COUNTRY-PARTY, or any")] = ANY
+    other: Annotated[str, Field(description="The other party, or any")] = ANY
+    module: Annotated[list[str], Field(description="One of its modules; given again for each; none are all")] = []
 
 
 class InvitedParty(_Body):
@@ -113,7 +126,8 @@ def party_or_any(text: str) -> PartyId | None:
         raise BadRequest(f"{wrong}; or {ANY}") from None
 
 
-BodyT = TypeVar("BodyT", bound=_Body)
+BodyT = TypeVar("BodyT", bound=BaseModel)
+QueryT = TypeVar("QueryT", bound=BaseModel)
 
 
 def read(model: type[BodyT], body: bytes) -> BodyT:
@@ -121,21 +135,40 @@ def read(model: type[BodyT], body: bytes) -> BodyT:
     try:
         return model.model_validate_json(body)
     except ValidationError as wrong:
-        told = wrong.errors(include_url=False, include_input=False, include_context=False)[:20]
-        raise BadRequest("; ".join(f"{_path(error['loc'])}: {error['msg']}" for error in told)) from None
+        raise BadRequest("; ".join(f"{_path(place)}: {said}" for place, said in _errors(wrong))) from None
 
 
-def number(query: str | None, default: int, *, least: int, most: int, name: str) -> int:
-    """A whole number of the query. Raises BadRequest."""
-    if query is None:
-        return default
+def read_query(model: type[QueryT], query: MultiMapping[str]) -> QueryT:
+    """The query as this model. Raises BadRequest naming each parameter."""
+    given: dict[str, object] = {}
+    for name in query:
+        values = query.getall(name)
+        field = model.model_fields.get(name)
+        several = field is not None and get_origin(field.annotation) is list
+        if len(values) > 1 and not several:
+            raise BadRequest(f"the query has {name[:40]} more than once")
+        given[name] = values if several else values[0]
     try:
-        value = int(query)
+        return model.model_validate(given)
+    except ValidationError as wrong:
+        told = "; ".join(f"{str(place[0])[:40]} of the query: {said}" for place, said in _errors(wrong))
+        raise BadRequest(told) from None
+
+
+def number(text: str, *, least: int, most: int, name: str) -> int:
+    """A whole number in the path. Raises BadRequest."""
+    try:
+        value = int(text)
     except ValueError:
         value = least - 1
     if not least <= value <= most:
         raise BadRequest(f"{name} is not a whole number of {least} to {most}")
     return value
+
+
+def _errors(wrong: ValidationError) -> list[tuple[tuple[int | str, ...], str]]:
+    told = wrong.errors(include_url=False, include_input=False, include_context=False)[:20]
+    return [(error["loc"], error["msg"]) for error in told]
 
 
 def _path(location: tuple[int | str, ...]) -> str:

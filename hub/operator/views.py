@@ -64,8 +64,32 @@ def shown(party: PartyId, platforms: Sequence[Platform], marks: Sequence[Mark]) 
         "country_code": party.country_code,
         "party_id": party.party_id,
         "status": next(statuses),
-        "platforms": [_platform(platform, party, marks) for platform in hosts],
+        "platforms": [platform_shown(platform, party, marks) for platform in hosts],
     }
+
+
+def platform_rows(platforms: Iterable[Platform], wanted: str = "") -> list[Json]:
+    """A row for each platform, the removed ones last; `wanted` is part of what the row says."""
+    found: list[Json] = []
+    for platform in sorted(platforms, key=lambda one: (one.removed, one.id)):
+        row = {
+            "id": platform.id,
+            "status": platform.status,
+            "version": platform.version,
+            "versions_url": platform.versions_url,
+            "parties": _parties(platform),
+            "removed": platform.removed,
+            "updated": when(platform.updated),
+            "revision": platform.revision,
+        }
+        text = " ".join((platform.id, platform.status, platform.version, platform.versions_url, *_parties(platform)))
+        if wanted.lower() in text.lower():
+            found.append(row)
+    return found
+
+
+def _parties(platform: Platform) -> list[str]:
+    return sorted({str(one.id) for one, _ in hosted(platform)})
 
 
 def _role(platform: Platform, party: Party, registered: bool) -> Json:
@@ -79,14 +103,15 @@ def _role(platform: Platform, party: Party, registered: bool) -> Json:
     }
 
 
-def _platform(platform: Platform, party: PartyId, marks: Sequence[Mark]) -> Json:
+def platform_shown(platform: Platform, party: PartyId | None, marks: Sequence[Mark]) -> Json:
+    """Everything of a platform, with the roles of this party, or of all its parties."""
     return {
         "id": platform.id,
         "status": platform.status,
         "version": platform.version,
         "versions_url": platform.versions_url,
-        "roles": [_role(platform, one, registered) for one, registered in hosted(platform) if one.id == party],
-        "parties": sorted({str(one.id) for one, _ in hosted(platform)}),
+        "roles": [_role(platform, one, registered) for one, registered in hosted(platform) if party in (None, one.id)],
+        "parties": _parties(platform),
         "endpoints": [
             {"identifier": endpoint.identifier, "role": endpoint.role, "url": endpoint.url}
             for endpoint in platform.endpoints
@@ -104,6 +129,7 @@ def _platform(platform: Platform, party: PartyId, marks: Sequence[Mark]) -> Json
             for issued in platform.issued
         ],
         "marks": [_mark(mark) for mark in marks if mark.platform == platform.id],
+        "removed": platform.removed,
         "created": when(platform.created),
         "updated": when(platform.updated),
         "revision": platform.revision,

@@ -255,11 +255,24 @@ class MemoryStore:
         self.data.aside.setdefault((record.tp, record.position), record)
         await self._after("set_aside")
 
-    async def load_set_aside(self, *, limit: int) -> Sequence[SetAside]:
+    async def load_set_aside(self, *, limit: int, offset: int = 0, wanted: str = "") -> Sequence[SetAside]:
         await self._before("load_set_aside")
-        newest = sorted(self.data.aside.values(), key=lambda record: (record.at, record.position), reverse=True)
+        newest = sorted(self._aside(wanted), key=lambda record: (record.at, record.position), reverse=True)
         await self._after("load_set_aside")
-        return newest[:limit]
+        return newest[offset : offset + limit]
+
+    async def count_set_aside(self, *, wanted: str = "") -> int:
+        await self._before("count_set_aside")
+        found = len(self._aside(wanted))
+        await self._after("count_set_aside")
+        return found
+
+    def _aside(self, wanted: str) -> list[SetAside]:
+        return [
+            record
+            for record in self.data.aside.values()
+            if any(wanted.lower() in text.lower() for text in (record.tp.topic, record.reason))
+        ]
 
     async def read_set_aside(self, tp: TopicPartition, offset: int) -> SetAside | None:
         await self._before("read_set_aside")

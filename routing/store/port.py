@@ -213,8 +213,14 @@ class Store(Protocol):
     async def set_aside(self, record: SetAside) -> None:
         """One of the same partition and position that is there already counts as done."""
 
-    async def load_set_aside(self, *, limit: int) -> Sequence[SetAside]:
-        """The newest first, by `at`, then by position."""
+    async def load_set_aside(self, *, limit: int, offset: int = 0, wanted: str = "") -> Sequence[SetAside]:
+        """The newest first, by `at`, then by position; without the first `offset` of them.
+
+        `wanted` leaves those that have it in their topic or reason, whatever its case in ASCII.
+        """
+
+    async def count_set_aside(self, *, wanted: str = "") -> int:
+        """How many there are that `load_set_aside` would give without a limit."""
 
     async def read_set_aside(self, tp: TopicPartition, offset: int) -> SetAside | None:
         """The one of this offset, of the topic's newest epoch that has one."""

@@ -526,6 +526,20 @@ async def test_records_set_aside_come_back_whole_the_newest_first(harness: Harne
     assert list(await store.load_set_aside(limit=1)) == [records[1]]
 
 
+async def test_records_set_aside_are_read_in_pages_and_by_what_is_in_their_topic_or_reason(store: Store) -> None:
+    records = [
+        replace(aside(n, at=n), tp=TopicPartition(f"ocpi.{topic}", 1), reason=reason)
+        for n, (topic, reason) in enumerate((("cdrs", "a.b"), ("tokens", "aXb"), ("cdrs", "50% of CDRS_"), ("x", "é")))
+    ]
+    for record in records:
+        await store.set_aside(record)
+    assert list(await store.load_set_aside(limit=2, offset=1)) == [records[2], records[1]]
+    assert list(await store.load_set_aside(limit=9, offset=4)) == []
+    for wanted, found in (("", 4), ("CDRS", 2), ("a.b", 1), ("A", 2), ("%", 1), ("s_", 1), ("é", 1), ("z", 0)):
+        assert len(await store.load_set_aside(limit=9, wanted=wanted)) == found, wanted
+        assert await store.count_set_aside(wanted=wanted) == found, wanted
+
+
 async def test_one_record_set_aside_is_found_by_its_offset(store: Store) -> None:
     for record in (aside(7, at=100, epoch=2), aside(7, at=300), aside(8, at=200)):
         await store.set_aside(record)

@@ -118,8 +118,11 @@ class EmbeddedStore:
     async def set_aside(self, record: SetAside) -> None:
         await self._writer.submit(lambda c: records.set_aside(c, record))
 
-    async def load_set_aside(self, *, limit: int) -> Sequence[SetAside]:
-        return await self._reader.submit(lambda c: records.load_set_aside(c, limit))
+    async def load_set_aside(self, *, limit: int, offset: int = 0, wanted: str = "") -> Sequence[SetAside]:
+        return await self._reader.submit(lambda c: records.load_set_aside(c, limit, offset, wanted))
+
+    async def count_set_aside(self, *, wanted: str = "") -> int:
+        return await self._reader.submit(lambda c: records.count_set_aside(c, wanted))
 
     async def read_set_aside(self, tp: TopicPartition, offset: int) -> SetAside | None:
         return await self._reader.submit(lambda c: records.read_set_aside(c, tp, offset))

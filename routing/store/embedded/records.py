@@ -16,6 +16,8 @@ EXPIRE_ROWS: Final = 500
 """How many records one transaction drops, so that other writes get their turn in between."""
 
 _ASIDE: Final = "SELECT topic, partition, epoch, offset, append_time, at, reason, key, headers, value FROM set_aside"
+_WANTED: Final = "(instr(lower(topic), lower(?)) OR instr(lower(reason), lower(?)))"
+_HOW_MANY: Final = f"SELECT count(*) FROM set_aside WHERE {_WANTED}"  # noqa: S608 - nothing of a caller goes in
 
 
 # --- CDR memory ------------------------------------------------------------------------------------------------------
@@ -152,9 +154,17 @@ def set_aside(connection: sqlite3.Connection, record: SetAside) -> None:
     )
 
 
-def load_set_aside(connection: sqlite3.Connection, limit: int) -> Sequence[SetAside]:
-    rows = connection.execute(f"{_ASIDE} ORDER BY at DESC, epoch DESC, offset DESC LIMIT ?", (limit,))
+def load_set_aside(connection: sqlite3.Connection, limit: int, offset: int, wanted: str) -> Sequence[SetAside]:
+    rows = connection.execute(
+        f"{_ASIDE} WHERE {_WANTED} ORDER BY at DESC, epoch DESC, offset DESC LIMIT ? OFFSET ?",
+        (wanted, wanted, limit, offset),
+    )
     return [_aside(row) for row in rows.fetchall()]
+
+
+def count_set_aside(connection: sqlite3.Connection, wanted: str) -> int:
+    found = connection.execute(_HOW_MANY, (wanted, wanted)).fetchone()
+    return int(found[0])
 
 
 def read_set_aside(connection: sqlite3.Connection, tp: TopicPartition, offset: int) -> SetAside | None:

@@ -120,8 +120,11 @@ class MongoStore:
     async def set_aside(self, record: SetAside) -> None:
         await self._run(records.set_aside, record)
 
-    async def load_set_aside(self, *, limit: int) -> Sequence[SetAside]:
-        return await self._run(records.load_set_aside, limit)
+    async def load_set_aside(self, *, limit: int, offset: int = 0, wanted: str = "") -> Sequence[SetAside]:
+        return await self._run(records.load_set_aside, limit, offset, wanted)
+
+    async def count_set_aside(self, *, wanted: str = "") -> int:
+        return await self._run(records.count_set_aside, wanted)
 
     async def read_set_aside(self, tp: TopicPartition, offset: int) -> SetAside | None:
         return await self._run(records.read_set_aside, tp, offset)

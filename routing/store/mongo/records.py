@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -184,10 +185,23 @@ async def set_aside(db: Database, record: SetAside) -> None:
         return
 
 
-async def load_set_aside(db: Database, limit: int) -> Sequence[SetAside]:
+async def load_set_aside(db: Database, limit: int, offset: int, wanted: str) -> Sequence[SetAside]:
     newest = [("at", DESCENDING), ("epoch", DESCENDING), ("offset", DESCENDING)]
-    documents: list[Document] = await db["set_aside"].find().sort(newest).limit(limit).to_list(None)
+    found = db["set_aside"].find(_with(wanted)).sort(newest).skip(offset).limit(limit)
+    documents: list[Document] = await found.to_list(None)
     return [_aside(document) for document in documents]
+
+
+async def count_set_aside(db: Database, wanted: str) -> int:
+    found: int = await db["set_aside"].count_documents(_with(wanted))
+    return found
+
+
+def _with(wanted: str) -> Document:
+    if not wanted:
+        return {}
+    within = {"$regex": re.escape(wanted), "$options": "i"}
+    return {"$or": [{"_id.topic": within}, {"reason": within}]}
 
 
 async def read_set_aside(db: Database, tp: TopicPartition, offset: int) -> SetAside | None:

@@ -200,6 +200,8 @@ async def test_what_was_set_aside_is_listed_and_shown(operator: Operating) -> No
         ("ocpi.locations", 3, 41, 11),
     ]
     assert len(await output("poison", "list", "--limit", "1", "--json")) == 1
+    assert [row["offset"] for row in await output("poison", "list", "--offset", "1", "--json")] == [41]
+    assert await output("poison", "list", "--filter", "tokens", "--json") == []
     text = await output("poison", "show", "ocpi.locations", "3", "41", "--json")
     assert (text["value"], text["reason"], text["key"]) == ('{"a": 1.10}', "its type is v9", "NL*TNM")
     assert text["headers"] == [["ce_id", "e1"], ["ce_type", "org.ocpi-hub.push.v9"]]

@@ -60,7 +60,10 @@ async def test_every_no_is_json_with_a_sentence(operator: Operating) -> None:
         ("GET", "/api/parties/DE/XYZ", None, 404, "does not know the party DE-XYZ"),
         ("POST", "/api/parties/DE/XYZ/suspend", None, 404, "DE-XYZ"),
         ("GET", "/api/parties/DEU/XYZ", None, 400, "country_code 'DEU'"),
-        ("GET", "/api/parties?limit=0", None, 400, "limit is not a whole number"),
+        ("GET", "/api/parties?limit=0", None, 400, "limit of the query: "),
+        ("GET", "/api/parties?limit=1&limit=2", None, 400, "limit more than once"),
+        ("GET", "/api/agreements?fitler=x", None, 400, "fitler of the query: "),
+        ("GET", "/api/platforms/none", None, 404, "no platform none"),
         ("POST", "/api/parties/invite", {"parties": []}, 400, "$.parties"),
         ("POST", "/api/parties/invite", {"parties": [{"country_code": "NL"}]}, 400, "$.parties[0].role"),
         ("POST", "/api/platforms/connect", {"versions_url": "x", "token": "canary canary"}, 400, "$.token"),
@@ -173,6 +176,33 @@ async def test_the_list_has_pages_and_a_filter(operator: Operating) -> None:
     assert ([row["party"] for row in page["parties"]], page["total"]) == (["NL-A1", "NL-A2"], 5)
     _, page = await operator.call("GET", "/api/parties", filter="a3")
     assert [row["party"] for row in page["parties"]] == ["NL-A3"]
+    _, page = await operator.call("GET", "/api/platforms", filter="nl-a", offset="3", limit="5")
+    assert ([row["parties"] for row in page["platforms"]], page["total"]) == ([["NL-A3"], ["NL-A4"]], 5)
+
+
+async def test_a_page_says_how_many_there_are_and_where_the_next_one_is(operator: Operating) -> None:
+    for number in range(3):
+        party = {"one": f"NL-A{number}", "other": "any", "effect": "deny"}
+        await operator.call("PUT", "/api/agreements", party)
+    url, seen = "/api/agreements?limit=2&filter=de%6Ey", []
+    async with ClientSession(headers={"Authorization": f"Bearer {KEY}"}) as session:
+        while url:
+            async with session.get(operator.base + url) as response:
+                seen += [one["one"] for one in (await response.json())["agreements"]]
+                assert response.headers["X-Total-Count"] == "3"
+                url = response.headers.get("Link", "").partition(">")[0].removeprefix("<")
+    assert seen == ["NL-A0", "NL-A1", "NL-A2"]
+
+
+async def test_a_platform_is_shown_with_the_roles_of_all_its_parties(operator: Operating) -> None:
+    parties = [
+        {"country_code": p.country_code, "party_id": p.party_id, "role": r} for p, r in ((TNM, "CPO"), (EMS, "EMSP"))
+    ]
+    await operator.call("POST", "/api/parties/invite", {"parties": parties})
+    _, page = await operator.call("GET", "/api/platforms")
+    status, shown = await operator.call("GET", f"/api/platforms/{page['platforms'][0]['id']}")
+    assert (status, [role["role"] for role in shown["roles"]]) == (200, ["CPO", "EMSP"])
+    assert shown["parties"] == ["DE-EMS", "NL-TNM"]
 
 
 async def test_the_hub_connects_to_a_platform(operator: Operating) -> None:

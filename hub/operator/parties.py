@@ -1,0 +1,100 @@
+"""The operator's API for parties: invite, list, show, suspend, resume, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from connectors.values import PartyId
+from hub.onboarding.desk import Desk
+from hub.onboarding.invitations import invite
+from hub.operator import actions, shapes, views
+from hub.operator.answers import answer, failure
+from hub.operator.editing import edited
+from hub.operator.operations import Asked, Operation, Operations
+from hub.operator.pages import PageQuery, cut, page
+from hub.operator.requests import Invite, Nothing
+from routing.directory import Platform
+from routing.store.port import Store
+
+Plain = Asked[Nothing, Nothing]
+
+
+class Parties:
+    """The handlers. Raises what `hub.operator.app` turns into sentences."""
+
+    def __init__(self, desk: Desk, store: Store) -> None:
+        self._desk = desk
+        self._store = store
+
+    def operations(self) -> Operations:
+        """All of this part."""
+        one = "/api/parties/{country_code}/{party_id}"
+        shown = shapes.PartyShown
+        return (
+            Operation("POST", "/api/parties/invite", self._invite, Invite, Nothing, shapes.Invited, 201, (409,)),
+            Operation("GET", "/api/parties", self._list, Nothing, PageQuery, shapes.PartyPage),
+            Operation("GET", one, self._show, Nothing, Nothing, shown, also=(404,)),
+            Operation("POST", f"{one}/suspend", self._suspend, Nothing, Nothing, shown, also=(404, 409)),
+            Operation("POST", f"{one}/resume", self._resume, Nothing, Nothing, shown, also=(404, 409)),
+            Operation("POST", f"{one}/remove", self._remove, Nothing, Nothing, shown, also=(404, 409)),
+        )
+
+    async def _invite(self, asked: Asked[Invite, Nothing]) -> web.Response:
+        """Invite a platform to register these parties."""
+        credential = await invite(self._desk, [(one.party(), one.role) for one in asked.body.parties])
+        return answer({"token": credential, "versions_url": self._desk.identity.versions_url}, status=201)
+
+    async def _list(self, asked: Asked[Nothing, PageQuery]) -> web.Response:
+        """A row for each party and role; the filter looks at party, role, name and status, or is a platform's id."""
+        rows = views.rows(self._desk.registry.directory.platforms.values(), asked.query.filter)
+        return page(asked.request, "parties", cut(rows, asked.query), len(rows), asked.query)
+
+    async def _show(self, asked: Plain) -> web.Response:
+        """All of one party: its platforms, roles, endpoints, settings, and what it has to be resynced with."""
+        return await self._shown(asked.party)
+
+    async def _shown(self, party: PartyId) -> web.Response:
+        platforms = list(self._desk.registry.directory.platforms.values())
+        shown = views.shown(party, platforms, await self._store.load_marks())
+        return _unknown(party) if shown is None else answer(shown)
+
+    async def _suspend(self, asked: Plain) -> web.Response:
+        """Block a party: it can neither call nor be called, and is shown as OFFLINE."""
+        return await self._block(asked, on=True)
+
+    async def _resume(self, asked: Plain) -> web.Response:
+        """End a suspension."""
+        return await self._block(asked, on=False)
+
+    async def _block(self, asked: Plain, *, on: bool) -> web.Response:
+        party, now = asked.party, self._desk.registry.now()
+        hosts = self._of(lambda platform: actions.hosts(platform, party))
+        if not hosts:
+            if self._of(lambda platform: actions.concerns(platform, party)):
+                return failure(409, f"{party} is invited and has not registered yet; remove withdraws its invitation")
+            return _unknown(party)
+        for platform in hosts:
+            await self._change(asked, platform, lambda current: actions.suspended(current, party, on=on, now=now))
+        return await self._shown(party)
+
+    async def _remove(self, asked: Plain) -> web.Response:
+        """Remove a party for good, or withdraw its invitation; it stays listed as SUSPENDED."""
+        party, now = asked.party, self._desk.registry.now()
+        hosts = self._of(lambda platform: actions.concerns(platform, party))
+        if not hosts:
+            return _unknown(party)
+        for platform in hosts:
+            await self._change(asked, platform, lambda current: actions.removed(current, party, now=now))
+        return await self._shown(party)
+
+    def _of(self, which: Callable[[Platform], bool]) -> list[Platform]:
+        return [platform for platform in self._desk.registry.directory.platforms.values() if which(platform)]
+
+    async def _change(self, asked: Plain, platform: Platform, decide: Callable[[Platform], Platform]) -> Platform:
+        return await edited(self._desk, asked.request, platform, decide)
+
+
+def _unknown(party: PartyId) -> web.Response:
+    return failure(404, f"the hub does not know the party {party}")

@@ -1,0 +1,212 @@
+"""What the operator API tells, field by field: the schemas of its document. A test holds every answer to them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from connectors.values import InterfaceRole, Role
+from routing.agreements import Effect
+from routing.directory import Kind, Status, Validate
+
+PartyText = Annotated[str, Field(description="A party as COUNTRY-PARTY", examples=["NL-TNM"])]
+Moment = Annotated[str, Field(description="A moment in UTC", examples=["2026-01-31T12:00:00.000Z"])]
+
+
+class Shape(BaseModel):
+    """Fields are added, and none is changed or taken away: pass over what you do not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Failure(Shape):
+    """What is answered with every status that is no success."""
+
+    error: str = Field(description="One sentence that says what to mend")
+    revision: int | None = Field(None, description="Of a record that somebody else changed meanwhile: its revision now")
+
+
+class Health(Shape):
+    status: Literal["alive"]
+
+
+class Ready(Shape):
+    ready: bool
+    reasons: list[str] = Field(description="What keeps the hub from its work, a sentence each")
+
+
+class Paged(Shape):
+    """A page of a list; the headers X-Total-Count and Link say the same."""
+
+    total: int = Field(description="Rows of all pages")
+    offset: int
+    limit: int
+
+
+# --- parties and platforms -------------------------------------------------------------------------------------------
+
+
+class Invited(Shape):
+    token: str = Field(description="What the party registers with (OCPI's TOKEN_A); it is told only this once")
+    versions_url: str
+
+
+class PartyRole(Shape):
+    role: Role
+    name: str
+    status: Status
+    registered: bool = Field(description="Whether it has registered, or is only invited")
+    suspended: bool
+    removed: bool
+
+
+class PartyRow(PartyRole):
+    party: PartyText
+    country_code: str
+    party_id: str
+    platform: str = Field(description="Id of the platform that hosts it")
+    version: str = Field(description="OCPI version; empty before it registered")
+
+
+class PartyPage(Paged):
+    parties: list[PartyRow]
+
+
+class EndpointShown(Shape):
+    identifier: str
+    role: InterfaceRole
+    url: str
+
+
+class IssuedShown(Shape):
+    """A credential that the hub issued, without the credential."""
+
+    kind: Kind
+    created: Moment
+    expires: Moment | None
+    used: bool
+
+
+class PositionShown(Shape):
+    epoch: int
+    offset: int
+
+
+class MarkShown(Shape):
+    """From where on a platform has to be resynced."""
+
+    topic: str
+    partition: int
+    position: PositionShown
+    since: Moment
+    reason: str
+
+
+class SettingsShown(Shape):
+    """What an operator set for a platform."""
+
+    validation: Annotated[Validate, Field(alias="validate")]
+    form: Literal["raw", "base64"] | None
+    origins: list[str]
+    speaker: Annotated[Literal["hub", "owner"], Field(alias="from")]
+    page_limit: int | None
+    user_agent: str | None
+    modules: dict[str, str] = Field(description="By the URL of an endpoint the module that it serves")
+
+
+class SettingsChanged(SettingsShown):
+    revision: int = Field(description="Of the platform")
+
+
+class PlatformShown(Shape):
+    id: str
+    status: Status
+    version: str
+    versions_url: str
+    roles: list[PartyRole] = Field(description="Of the party that was asked for; of a platform, of all its parties")
+    parties: list[PartyText]
+    endpoints: list[EndpointShown]
+    origins: list[str]
+    form: Literal["raw", "base64"] = Field(description="How it writes its own Authorization header")
+    settings: SettingsShown
+    issued: list[IssuedShown]
+    marks: list[MarkShown]
+    removed: bool
+    created: Moment
+    updated: Moment
+    revision: int
+
+
+class PartyShown(Shape):
+    party: PartyText
+    country_code: str
+    party_id: str
+    status: Status
+    platforms: list[PlatformShown] = Field(description="That host it or did, the present one first")
+
+
+class PlatformRow(Shape):
+    id: str
+    status: Status
+    version: str
+    versions_url: str
+    parties: list[PartyText]
+    removed: bool
+    updated: Moment
+    revision: int
+
+
+class PlatformPage(Paged):
+    platforms: list[PlatformRow]
+
+
+class Connected(Shape):
+    platform: str
+    parties: list[PartyRow]
+
+
+# --- agreements ------------------------------------------------------------------------------------------------------
+
+
+class AgreementShown(Shape):
+    id: str
+    effect: Effect
+    one: str = Field(description="A party, or any")
+    other: str = Field(description="A party, or any")
+    modules: list[str] = Field(description="None are all")
+    created: int = Field(description="UTC, milliseconds since 1970")
+
+
+class AgreementPage(Paged):
+    agreements: list[AgreementShown]
+    default: Effect = Field(description="What holds where no agreement fits")
+
+
+class AgreementRemoved(Shape):
+    removed: str = Field(description="Its id")
+
+
+# --- records set aside -----------------------------------------------------------------------------------------------
+
+
+class PoisonRow(Shape):
+    topic: str
+    partition: int
+    epoch: int
+    offset: int
+    appended: Moment
+    set_aside: Moment
+    reason: str
+    key: str
+    bytes: int
+
+
+class PoisonPage(Paged):
+    records: list[PoisonRow]
+
+
+class PoisonShown(PoisonRow):
+    headers: list[tuple[str, str]]
+    value: str | None = Field(None, description="Where it is UTF-8")
+    value_base64: str | None = Field(None, description="Where it is not")
