@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from hub import settings as hub_settings
-from hub.cli import agreement, output, party, platform, poison, simulate, topics
+from hub.cli import agreement, output, party, platform, poison, settings, simulate, topics
 from hub.processes.parts import EDGE, SERVE, WORKER, Parts
+from hub.settings import load_or_exit
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,6 +23,7 @@ app.add_typer(agreement.app, name="agreement")
 app.add_typer(poison.app, name="poison")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(topics.app, name="topics")
+app.add_typer(settings.app, name="settings")
 
 
 Processes = Annotated[
@@ -55,25 +56,12 @@ def worker(processes: Processes = None) -> None:
 
 
 def _run(parts: Parts, processes: int | None) -> None:
-    settings = hub_settings.load_or_exit()
+    holding = load_or_exit()
     from hub.processes.run import run  # noqa: PLC0415 - the other commands start without the server's weight
 
     with output.failures():
-        code = run(settings, parts, processes)
+        code = run(holding, parts, processes)
     raise typer.Exit(code)
-
-
-@app.command()
-def settings(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Every setting as it holds here, its default, and what it means; secrets are not shown."""
-    now = hub_settings.effective(hub_settings.load_or_exit())
-    if json:
-        output.as_json(now)
-        return
-    output.table(
-        ("variable", "here", "default", "meaning"),
-        [(line.name, now[line.name], line.default, line.meaning) for line in hub_settings.described()],
-    )
 
 
 def main() -> None:
