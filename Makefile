@@ -43,6 +43,7 @@ run: $(STAMP) ## the hub and two sample parties, live; Ctrl-C ends everything
 
 test: $(STAMP) ## the whole test suite; also on a real Kafka and MongoDB where they can be had
 	@$(PY) -m tests.engines fetch
+	@$(PY) -m tests.interop.environment
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(STAMP) ## ruff, format, mypy strict, import rules, dependencies, house rules

@@ -55,7 +55,8 @@ def details(
 ) -> dict[str, object]:
     """The version details (6.2.2): every endpoint that the catalogue has, in its order, then those of parties' own.
 
-    The latter are as `Directory.custom` has them.
+    The latter are as `Directory.custom` has them. URLs that ids follow end with a slash: there are peers that put an id
+    right behind what was advertised, and who adds a slash of its own adds one that counts for nothing.
     """
     endpoints: list[tuple[str, str, InterfaceRole | None]] = [
         (module, module, interface) for module, interface in catalogue.endpoints() if module != VERSIONS
@@ -68,7 +69,7 @@ def details(
                 "identifier": identifier,
                 # The role of credentials means nothing; SENDER is what the specification advises.
                 "role": str(interface or InterfaceRole.SENDER),
-                "url": public_url + path(Target(module, interface)),
+                "url": public_url + path(Target(module, interface)) + ("/" if interface else ""),
             }
             for identifier, module, interface in endpoints
         ],

@@ -34,7 +34,7 @@ async def test_it_is_offered_when_it_is_registered_and_reaches_the_party_of_to_i
     emsp: SamplePlatform = await parties.join(sample_emsp(new_party(), more=served(RECEIVER, ("PUT", "{id}"))))
     peer = await early.rotate()
     assert {(MODULE, "SENDER"), (MODULE, "RECEIVER")} <= set(peer.endpoints)
-    assert peer.endpoints[MODULE, "SENDER"] == f"{parties.hub.public_url}/ocpi/2.2.1/sender/{MODULE}"
+    assert peer.endpoints[MODULE, "SENDER"] == f"{parties.hub.public_url}/ocpi/2.2.1/sender/{MODULE}/"
 
     read = await emsp.call("GET", MODULE, SENDER, "Q/1", to=party_of(cpo), query={"at": "now"})
     check(read, 200, 1000)

@@ -209,7 +209,7 @@ async def test_versions_and_version_details_come_from_the_catalogue(edge: Edge) 
     offered = {(one["identifier"], one["role"]): one["url"] for one in details["endpoints"]}
     expected = {(row.module, row.interface or "SENDER") for row in CATALOGUE.rows if row.module != "versions"}
     assert set(offered) == expected
-    assert offered["locations", "SENDER"] == f"{PUBLIC}/ocpi/2.2.1/sender/locations"
+    assert offered["locations", "SENDER"] == f"{PUBLIC}/ocpi/2.2.1/sender/locations/"
 
 
 async def test_credentials_are_onboardings_with_the_credential_as_it_was_presented(edge: Edge) -> None:

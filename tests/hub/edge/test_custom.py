@@ -35,7 +35,7 @@ async def test_version_details_offer_it_in_the_roles_that_somebody_serves_and_en
     plain = set(await offered(Edge()))
     found = await offered(edge)
     assert set(found) - plain == {("NLTNM-Queue", "SENDER"), ("nltnm-queue", "RECEIVER"), ("nltnm-plans", "RECEIVER")}
-    assert found["NLTNM-Queue", "SENDER"] == PUBLIC + BASE
+    assert found["NLTNM-Queue", "SENDER"] == f"{PUBLIC}{BASE}/"
     for gone in ({"removed": True}, {"version": ""}, {"status": Status.SUSPENDED}):
         edge.change(CPO_PLATFORM, endpoints=OFFERS, **gone)
         assert set(await offered(edge)) == plain
