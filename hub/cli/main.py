@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import agreement, output, party, platform, poison, settings, simulate, topics
+from hub.cli import agreement, doctor, output, party, platform, poison, settings, simulate, topics
 from hub.processes.parts import EDGE, SERVE, WORKER, Parts
 from hub.settings import load_or_exit
 
@@ -24,6 +24,7 @@ app.add_typer(poison.app, name="poison")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(topics.app, name="topics")
 app.add_typer(settings.app, name="settings")
+app.command()(doctor.doctor)
 
 
 Processes = Annotated[

@@ -11,7 +11,7 @@ from routing.store.port import StoreAway, Unusable
 
 FILE: Final = "store.db"
 
-_APPLICATION: Final = 0x4F435049  # "OCPI" in the file's header, so that `file` and we know it
+APPLICATION: Final = 0x4F435049  # "OCPI" in the file's header, so that `file` and we know it
 _WRITER_CACHE_KIB: Final = 16 * 1024
 _READER_CACHE_KIB: Final = 4 * 1024
 # A page that is written again and again goes back into the file once a checkpoint, so checkpoints are made rare.
@@ -138,7 +138,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if tables and application != _APPLICATION:
+        if tables and application != APPLICATION:
             raise Unusable(f"{path} is a SQLite file, but not a store of this hub: move it away")
         if version > len(MIGRATIONS):
             raise Unusable(
@@ -148,7 +148,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         for migration in MIGRATIONS[version:]:
             for statement in migration:
                 connection.execute(statement)
-        connection.execute(f"PRAGMA application_id={_APPLICATION}")
+        connection.execute(f"PRAGMA application_id={APPLICATION}")
         connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
         connection.execute("COMMIT")
     finally:

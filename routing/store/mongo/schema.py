@@ -59,7 +59,7 @@ async def bring_up_to_date(connection: Connection, migrations: tuple[Migration, 
     """
     holder = token_hex(8)
     while True:
-        version = await connection.run(_version)
+        version = await connection.run(schema_version)
         if version is not None and version > len(migrations):
             raise Unusable(
                 f"the database was written by a newer release (schema {version}, this release knows up to"
@@ -81,7 +81,7 @@ async def bring_up_to_date(connection: Connection, migrations: tuple[Migration, 
 
 
 async def _migrate(connection: Connection, migrations: tuple[Migration, ...]) -> None:
-    version = await connection.run(_version)
+    version = await connection.run(schema_version)
     if version is None:
         await connection.run(_begin)
         version = 0
@@ -90,7 +90,8 @@ async def _migrate(connection: Connection, migrations: tuple[Migration, ...]) ->
         await connection.run(_reached, number)
 
 
-async def _version(db: Database) -> int | None:
+async def schema_version(db: Database) -> int | None:
+    """How many migrations the database has behind it; None where no hub used it yet."""
     found = await db["schema"].find_one({"_id": "schema"})
     return None if found is None else int(found["version"])
 
