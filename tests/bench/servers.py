@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -27,8 +27,16 @@ class Bench:
     engines: Engines
 
     @asynccontextmanager
-    async def hub(self, name: str, prepare: Callable[[Path], Awaitable[None]] | None = None) -> AsyncIterator[Hub]:
-        """`ocpi-hub serve` with a data folder of its own, ready; `prepare` may fill the folder before the start."""
+    async def hub(
+        self,
+        name: str,
+        prepare: Callable[[Path], Awaitable[None]] | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[Hub]:
+        """`ocpi-hub serve` with a data folder of its own, ready.
+
+        `prepare` may fill the folder before the start, `settings` are variables above those of every figure.
+        """
         data = self.folder / name
         data.mkdir(parents=True, mode=0o700)
         if prepare is not None:
@@ -43,6 +51,7 @@ class Bench:
             "HUB_ALLOW_NETWORKS": "127.0.0.0/8",
             "HUB_PARTY": "NL-HUB",
             "HUB_PLATFORM_CALLS_PER_SECOND": "1000000",  # what is measured is the hub, not what it lets one platform do
+            **(settings or {}),
         }
         command = ("-m", "hub.cli.main", "serve")
         output = self.folder / f"{name}.log"

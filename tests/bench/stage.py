@@ -36,9 +36,9 @@ class Upstream:
         self._running = running
         self._turn = asyncio.Lock()
 
-    async def open(self, name: str, parties: Parties) -> int:
-        """A new platform; the port it listens on."""
-        port: int = (await self._do("open", name=name, parties=parties))["port"]
+    async def open(self, name: str, parties: Parties, *, silent: bool = False) -> int:
+        """A new platform, which answers no GET if it is `silent`; the port it listens on."""
+        port: int = (await self._do("open", name=name, parties=parties, silent=silent))["port"]
         return port
 
     async def register(self, name: str, hub: Hub, parties: Parties) -> str:
@@ -48,9 +48,9 @@ class Upstream:
         credential: str = done["credential"]
         return credential
 
-    async def join(self, hub: Hub, name: str, parties: Parties) -> str:
+    async def join(self, hub: Hub, name: str, parties: Parties, *, silent: bool = False) -> str:
         """A new platform, registered; the credential of its calls."""
-        await self.open(name, parties)
+        await self.open(name, parties, silent=silent)
         return await self.register(name, hub, parties)
 
     async def behind(self, names: Collection[str], expected: dict[str, str]) -> int:

@@ -4,6 +4,7 @@
 with its standard input. Every platform listens on a port of its own and remembers the last body of each object.
 
     {"do": "open", "name": "cpo", "parties": [["NL", "TNM", "CPO"]]}       -> {"port": 40000}
+    {"do": "open", ..., "silent": true}                                    -> the same, and it answers no GET
     {"do": "register", "name": "cpo", "versions_url": ..., "token": ...}   -> {"credential": ...}
     {"do": "behind", "names": [...], "expected": {path: marker}}           -> {"cpo": 0}
     {"do": "counts"}                                                       -> {"cpo": 1234}
@@ -41,8 +42,9 @@ _TAKEN = response(bodies.ACCEPTED)
 class Platform:
     """One platform of the stand-in: its parties, its server, and what it was sent."""
 
-    def __init__(self, name: str, parties: list[tuple[str, str, str]]) -> None:
+    def __init__(self, name: str, parties: list[tuple[str, str, str]], *, silent: bool = False) -> None:
         self.name = name
+        self.silent = silent
         self.parties = parties
         self.port = 0
         self.calls = 0
@@ -73,7 +75,7 @@ class Platform:
             if path == b"/ocpi/2.2.1":
                 return response(details(self.origin))
             self.calls += 1
-            return _READ
+            return b"" if self.silent else _READ
         self.calls += 1
         self.last[path.partition(b"/receiver/")[2]] = body
         return _TAKEN
@@ -124,7 +126,9 @@ class Upstream:
         match command["do"]:
             case "open":
                 parties = [(country, party, role) for country, party, role in command["parties"]]
-                platform = self._platforms[command["name"]] = Platform(command["name"], parties)
+                platform = self._platforms[command["name"]] = Platform(
+                    command["name"], parties, silent=command.get("silent", False)
+                )
                 return {"port": await platform.open()}
             case "register":
                 platform = self._platforms[command["name"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.bench.figures.backlog import backlog
 from tests.bench.figures.broadcast import broadcast, recipients
+from tests.bench.figures.bystander import bystander
 from tests.bench.figures.directed import directed
 from tests.bench.figures.filled import filled
 from tests.bench.figures.kafka_broadcast import kafka_broadcast
@@ -18,6 +19,7 @@ EMBEDDED: dict[str, Figure] = {
     "broadcast": broadcast,
     "recipients": recipients,
     "filled": filled,
+    "bystander": bystander,
 }
 
 ON_ENGINES: dict[str, Figure] = {
