@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from typing import Any, Final
 
 from aiohttp import web
@@ -15,6 +16,11 @@ LEAST_RATE: Final = 1024
 """Bytes a second that a body must keep up."""
 
 HELD_BACK_SECONDS: Final = 0.5
+"""On average, from half to one and a half of it: callers that were refused together do not come back together."""
+
+_SPREAD: Final = (5**0.5 - 1) / 2  # its multiples, less what is whole of them, lie evenly between 0 and 1
+_held_back = count()
+
 SMALL: Final = 16 * 1024
 """A call with a body up to this is held back; a longer one would only be kept in memory meanwhile."""
 
@@ -32,8 +38,9 @@ class Requested(Call):
     async def hold_back(self) -> None:
         content = self.request.content
         if content.is_eof() and content.total_bytes <= SMALL:
-            await asyncio.sleep(HELD_BACK_SECONDS)
-            self.waited += HELD_BACK_SECONDS
+            seconds = HELD_BACK_SECONDS * (0.5 + next(_held_back) * _SPREAD % 1)
+            await asyncio.sleep(seconds)
+            self.waited += seconds
 
     async def read(self, limit: int) -> bytes:
         request = self.request

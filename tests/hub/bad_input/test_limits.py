@@ -56,12 +56,35 @@ def test_who_asks_on_after_429_is_held_back_so_that_its_refusals_cost_the_others
             heard = await line.hear()
             assert heard is not None
             refused += heard.http_status == 429
-        assert 5 <= refused <= 20
+        assert 5 <= refused <= 25
         began = at.loop.now
         long = OF_CPO.saying(b"x" * 20_000)
         while (heard := await at.ask(long.written())) is not None and heard.http_status != 429:
             pass
         assert at.loop.now == began, "a long body is not kept for the sake of waiting"
+
+    with stage(platform_calls_per_second=1) as at:
+        at.run(story(at))
+        assert at.traces() == []
+
+
+def test_who_is_refused_together_does_not_come_back_together() -> None:
+    """Or all connections of a platform would call at once again and again, and the others wait behind them."""
+
+    async def story(at: Stage) -> None:
+        lines, ends = [at.connect() for _ in range(50)], list[float]()
+
+        async def hear(line: Line) -> None:
+            is_429(await line.hear(), "more than 1 times")
+            ends.append(at.loop.now)
+
+        well(await at.ask(OF_CPO.written()))
+        for line in lines:
+            line.say(OF_CPO.written())
+        began = at.loop.now
+        await asyncio.gather(*map(hear, lines))
+        most = max(sum(start <= end < start + 0.05 for end in ends) for start in ends)
+        assert most <= 10 and max(ends) < began + 1
 
     with stage(platform_calls_per_second=1) as at:
         at.run(story(at))
