@@ -190,6 +190,9 @@ class Settings(BaseSettings):
     publish_seconds: Seconds = Field(3, description="How long the edge waits for the log")
     handshake_seconds: Seconds = Field(5, description="Deadline of each call-back of the credentials handshake")
 
+    still_alive_seconds: Seconds = Field(
+        300, description="A platform of which nothing was seen for so long is asked whether it is there"
+    )
     lane_concurrency: Count = Field(8, description="Requests in flight towards one platform, a process")
     lane_max_waiting: Count = Field(
         20_000, description="Objects waiting in a lane before its platform is marked for resync"

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from uuid_utils import uuid7
 
 from connectors import headers
 from connectors.client.client import Client
+from connectors.errors import NotConnected, OutcomeUnknown
 from connectors.values import InterfaceRole
 from routing.directory import Platform
 from routing.outbound import Answered, accept, headers_of, target
 from routing.worker.ports import Push
 
 
-class HttpSender:
-    """`authorize` gives the Authorization header value that the hub presents to a platform."""
+class Signs(Protocol):
+    """Told of platforms as they answer and fail."""
 
-    def __init__(self, client: Client, authorize: Callable[[Platform], str]) -> None:
+    def alive(self, platform: Platform) -> None: ...
+
+    def failed(self, platform: Platform) -> None: ...
+
+
+class HttpSender:
+    """`authorize` gives the Authorization header value that the hub presents to a platform. `signs` is told of each
+    platform that answers, or does not."""
+
+    def __init__(self, client: Client, authorize: Callable[[Platform], str], signs: Signs) -> None:
         self._client = client
         self._authorize = authorize
+        self._signs = signs
 
     async def push(self, push: Push, *, within: float, permit: Callable[[], bool]) -> Answered:
         """Raises NotConnected, OutcomeUnknown, or HubError when what came back is no answer."""
@@ -30,5 +42,18 @@ class HttpSender:
         sent.update(headers_of(to.platform))
         if push.body:
             sent["Content-Type"] = "application/json"
-        answer = await self._client.send(push.method, url, sent, push.body or None, within=within, permit=permit)
+        permitted = True
+
+        def may_send() -> bool:
+            nonlocal permitted
+            permitted = permit()
+            return permitted
+
+        try:
+            answer = await self._client.send(push.method, url, sent, push.body or None, within=within, permit=may_send)
+        except (NotConnected, OutcomeUnknown):
+            if permitted:  # what the hub itself held back says nothing of the platform
+                self._signs.failed(to.platform)
+            raise
+        self._signs.alive(to.platform)
         return accept(answer, to)

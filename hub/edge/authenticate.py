@@ -8,7 +8,7 @@ from connectors.authorization import Form, candidates, digest
 from connectors.errors import Unauthorized
 from connectors.v2_2_1.catalogue import VERSIONS
 from connectors.values import Module
-from hub.edge.ports import Credentials, Directories
+from hub.edge.ports import Credentials, Directories, Signs
 from hub.edge.values import Caller
 from routing.directory import Kind, Status
 
@@ -25,8 +25,9 @@ class Authenticator:
     neither suspension nor rotation is any later for being cached.
     """
 
-    def __init__(self, registry: Directories, onboarding: Credentials, *, size: int = SIZE) -> None:
+    def __init__(self, registry: Directories, onboarding: Credentials, signs: Signs, *, size: int = SIZE) -> None:
         self._registry = registry
+        self._signs = signs
         self._onboarding = onboarding
         self._size = size
         self._digests: dict[str, tuple[bytes, Form]] = {}
@@ -43,6 +44,7 @@ class Authenticator:
             raise Unauthorized("this platform is suspended on the hub; ask its operator")
         if not issued.used and issued.kind is Kind.ACCESS:
             self._onboarding.first_use(platform, issued)
+        self._signs.alive(platform)
         return caller
 
     async def _search(self, header: str) -> Caller:

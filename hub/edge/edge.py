@@ -12,7 +12,7 @@ from hub.edge.limits import Limits
 from hub.edge.opening import Opening
 from hub.edge.own import Own
 from hub.edge.pipeline import Pipeline
-from hub.edge.ports import Clients, Credentials, Directories, Known, Outbound, UrlRewriter
+from hub.edge.ports import Clients, Credentials, Directories, Known, Outbound, Probes, Signs, UrlRewriter
 from hub.edge.protocol import Patience
 from hub.edge.push import Push
 from hub.edge.relay import Relay
@@ -43,6 +43,8 @@ class Edge:
         onboarding: Credentials,
         clients: Clients,
         known: Known,
+        signs: Signs,
+        probing: Probes,
         metrics: Metrics,
         exchanges: Exchanges,
         clock: Clock | None = None,
@@ -55,16 +57,17 @@ class Edge:
         self.waiting = Waiting()
         self.limits = Limits(settings)
         rewriting = Rewriting(rewriter, clock)
-        relay = Relay(settings, registry, client, rewriting, exchanges, clock)
+        relay = Relay(settings, registry, client, rewriting, exchanges, signs, clock)
         pipeline = Pipeline(
             registry=registry,
-            authenticator=Authenticator(registry, onboarding),
+            authenticator=Authenticator(registry, onboarding, signs),
             own=Own(settings.public_url, registry, onboarding, clients),
             rewriting=rewriting,
             relay=relay,
             push=Push(settings, log, self.waiting, clock, store_trouble=registry.store_trouble),
             opening=Opening(known, clock),
             asking=Asking(relay, clock) if settings.ask_for_unknown_tokens else None,
+            probing=probing,
             metrics=metrics,
             clock=clock,
             limits=self.limits,

@@ -9,9 +9,10 @@ import structlog
 
 from connectors import headers
 from connectors.catalogue import Row
-from connectors.errors import OcpiError, TooManyRequests, UnknownReceiver, UnknownToken, UnknownUrl
+from connectors.errors import NotConnected, OcpiError, TooManyRequests, UnknownReceiver, UnknownToken, UnknownUrl
 from connectors.v2_2_1.catalogue import CATALOGUE
 from connectors.v2_2_1.judge import judge
+from connectors.values import PartyId
 from hub.edge import reading
 from hub.edge.asking import Asking
 from hub.edge.authenticate import Authenticator, check_invitation
@@ -19,7 +20,7 @@ from hub.edge.errors import defect, refusal
 from hub.edge.limits import Limits
 from hub.edge.opening import Opening
 from hub.edge.own import Own
-from hub.edge.ports import Directories
+from hub.edge.ports import Directories, Probes
 from hub.edge.push import Push
 from hub.edge.relay import Relay
 from hub.edge.rewriting import Rewriting, is_page
@@ -55,6 +56,7 @@ class Pipeline:
         push: Push,
         opening: Opening,
         asking: Asking | None,
+        probing: Probes,
         metrics: Metrics,
         clock: Clock,
         limits: Limits,
@@ -68,6 +70,7 @@ class Pipeline:
         self._push = push
         self._opening = opening
         self._asking = asking
+        self._probing = probing
         self._metrics = metrics
         self._clock = clock
         self._limits = limits
@@ -129,14 +132,27 @@ class Pipeline:
             if self._asking is None:
                 raise
             return await self._asking.everyone(call, row, directory)
-        response = await self._relay.relay(call, row, directory, to)
+        try:
+            response = await self._relay.relay(call, row, directory, to)
+        except NotConnected:
+            self._away(directory, to)
+            raise
         if row.method != "GET" and 1000 <= response.status_code < 2000:
             await self._opening.passed(call, row, to)
         return response
 
     async def _directed(self, call: Call, row: Row, directory: Directory) -> Response:
         to = call.to or call.judgement.cdr_token or await self._opening.find(call, row, directory)
-        return await self._push.directed(call, directory, to)
+        try:
+            return await self._push.directed(call, directory, to)
+        except NotConnected:
+            self._away(directory, to)
+            raise
+
+    def _away(self, directory: Directory, to: PartyId) -> None:
+        """Whoever is refused because its receiver is OFFLINE has it asked whether it is back."""
+        for hosted in directory.hosted(to):
+            self._probing.away(hosted.platform)
 
     async def _row(self, call: Call) -> Row:
         if call.interface is None or CATALOGUE.serves(call.module):

@@ -47,6 +47,20 @@ class Clients(Protocol):
     async def answer(self, call: Call, caller: Caller) -> Response: ...
 
 
+class Signs(Protocol):
+    """What is told of platforms as they call, answer and fail (hub/connection)."""
+
+    def alive(self, platform: Platform) -> None: ...
+
+    def failed(self, platform: Platform) -> None: ...
+
+
+class Probes(Protocol):
+    """Whoever asks platforms whether they are there (hub/connection)."""
+
+    def away(self, platform: Platform | None) -> None: ...
+
+
 class Known(Protocol):
     """What of the store tells the receivers of calls without TO (routing/store)."""
 

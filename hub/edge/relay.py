@@ -15,10 +15,10 @@ from uuid_utils import uuid7
 from connectors import headers
 from connectors.catalogue import Row
 from connectors.client.client import Answer
-from connectors.errors import NotConnected, OcpiError
+from connectors.errors import NotConnected, OcpiError, OutcomeUnknown
 from connectors.values import PartyId
 from hub.edge import deadlines
-from hub.edge.ports import Directories, Outbound
+from hub.edge.ports import Directories, Outbound, Signs
 from hub.edge.rewriting import Found, Rewriting, carries_response_url
 from hub.edge.values import Call, Caller, Pairs, Response
 from hub.settings import Settings
@@ -55,6 +55,7 @@ class Relay:
         client: Outbound,
         rewriting: Rewriting,
         exchanges: Exchanges,
+        signs: Signs,
         clock: Clock,
     ) -> None:
         self._settings = settings
@@ -62,6 +63,7 @@ class Relay:
         self._client = client
         self._rewriting = rewriting
         self._exchanges = exchanges
+        self._signs = signs
         self._clock = clock
         self._deadlines: dict[str, float] = {}
 
@@ -124,8 +126,14 @@ class Relay:
             while True:
                 forward.attempts += 1
                 try:
-                    return await self._client.send(row.method, forward.url, sent, forward.body, within=until - now)
+                    answer = await self._client.send(row.method, forward.url, sent, forward.body, within=until - now)
+                    self._signs.alive(forward.to.platform)
+                    return answer
+                except OutcomeUnknown:
+                    self._signs.failed(forward.to.platform)
+                    raise
                 except NotConnected as error:
+                    self._signs.failed(forward.to.platform)
                     if not await self._once_more(forward, error, until):
                         raise
                 now = self._clock.monotonic()

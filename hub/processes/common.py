@@ -12,6 +12,8 @@ from connectors.client.client import Client
 from connectors.client.holding import Holding
 from hub import gauges
 from hub import keys as hub_keys
+from hub.connection.probing import Probing
+from hub.connection.seen import Seen
 from hub.keys import Keys
 from hub.metrics import Metrics
 from hub.onboarding.desk import Desk, Identity
@@ -48,6 +50,8 @@ class Common:
     desk: Desk
     rewriter: Rewriter
     metrics: Metrics
+    seen: Seen
+    probing: Probing
 
 
 async def open_common(
@@ -81,6 +85,9 @@ async def open_common(
     handshake = Handshake(
         client, within=settings.handshake_seconds, allow_networks=settings.allow_networks, own=settings.public_url
     )
+    seen = Seen(registry, clock)
+    probing = Probing(client, registry, seen, clock)
+    stack.push_async_callback(probing.close)
     return Common(
         settings=settings,
         clock=clock,
@@ -92,6 +99,8 @@ async def open_common(
         desk=Desk(registry, keys, handshake, Identity.of(settings)),
         rewriter=Rewriter(keys, engines.store, settings.public_url),
         metrics=metrics,
+        seen=seen,
+        probing=probing,
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from hub.clientinfo.announcer import Announcer
+from hub.connection.watching import Watching
 from hub.counts_file import FileCounts
 from hub.edge.edge import Edge
 from hub.gauges import PROCESSES, SKEW
@@ -89,6 +90,11 @@ class Hub:
         self._often("tidy", tidy_often(common))
         announcer = Announcer(common.store, common.registry, common.client, common.clock, name=common.name)
         self._often("clientinfo", announcer.run())
+        watching = Watching(
+            common.store, common.registry, common.seen, common.probing, common.clock, name=common.name,
+            silent_seconds=self.settings.still_alive_seconds,
+        )  # fmt: skip
+        self._often("connection", watching.run())
         self._often("event-loop-lag", self.metrics.measure_lag())
         skew = common.log.skew if isinstance(common.log, Measuring) else Skew()
         self.metrics.gauge(SKEW, lambda: [((), skew.seconds())])

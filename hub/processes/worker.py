@@ -20,7 +20,7 @@ def make_worker(common: Common, member: str = "") -> Worker:
     settings, registry = common.settings, common.registry
     worker = Worker(
         log=common.log, store=common.store, topics=EVENT_TOPICS, hub=settings.party,
-        sender=HttpSender(common.client, registry.authorization_for),
+        sender=HttpSender(common.client, registry.authorization_for, common.seen),
         resolver=DirectoryResolver(lambda: registry.directory, registry.refresh),
         locate=Locations(common.rewriter, common.clock, days=settings.cdr_days).locate, clock=common.clock,
         random=Random(), observer=Observing(common.metrics, common.clock), settings=delivery(settings),

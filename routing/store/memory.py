@@ -323,6 +323,17 @@ class MemoryStore:
         await self._after("get_meta")
         return value
 
+    async def list_meta(self, prefix: str) -> Mapping[str, bytes]:
+        await self._before("list_meta")
+        found = {name: value for name, value in self.data.meta.items() if name.startswith(prefix)}
+        await self._after("list_meta")
+        return found
+
+    async def remove_meta(self, name: str) -> None:
+        await self._before("remove_meta")
+        self.data.meta.pop(name, None)
+        await self._after("remove_meta")
+
     async def set_meta(self, name: str, value: bytes, *, lease: Lease | None = None) -> None:
         await self._before("set_meta")
         self._demand(lease)

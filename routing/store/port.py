@@ -240,6 +240,12 @@ class Store(Protocol):
 
     async def get_meta(self, name: str) -> bytes | None: ...
 
+    async def list_meta(self, prefix: str) -> Mapping[str, bytes]:
+        """Those whose names begin with it."""
+
+    async def remove_meta(self, name: str) -> None:
+        """One that is gone already counts as done."""
+
     async def set_meta(self, name: str, value: bytes, *, lease: Lease | None = None) -> None:
         """Raises LeaseLost when it is conditional on a lease that is no longer held."""
 

@@ -685,6 +685,19 @@ async def test_meta_is_kept_by_name(harness: Harness) -> None:
     assert await store.get_meta("other") is None
 
 
+async def test_meta_is_listed_by_the_beginning_of_its_name_and_removed(harness: Harness) -> None:
+    facts = {"seen/a.1": b"1", "seen/b": b"2", "seenx": b"3", "see": b"4", "t": b"5"}
+    for name, value in facts.items():
+        await harness.store.set_meta(name, value)
+    assert await harness.store.list_meta("seen/") == {"seen/a.1": b"1", "seen/b": b"2"}
+    assert await harness.store.list_meta("nothing") == {}
+    assert await harness.store.list_meta("seen.") == {}
+    await harness.store.remove_meta("seen/b")
+    await harness.store.remove_meta("seen/b")
+    store = await harness.reopen()
+    assert await store.list_meta("seen/") == {"seen/a.1": b"1"}
+
+
 async def test_an_open_store_has_no_trouble(store: Store) -> None:
     await store.set_meta("name", b"value")
     assert store.trouble() is None

@@ -139,6 +139,12 @@ class EmbeddedStore:
     async def get_meta(self, name: str) -> bytes | None:
         return await self._reader.submit(lambda c: records.get_meta(c, name))
 
+    async def list_meta(self, prefix: str) -> Mapping[str, bytes]:
+        return await self._reader.submit(lambda c: records.list_meta(c, prefix))
+
+    async def remove_meta(self, name: str) -> None:
+        await self._writer.submit(lambda c: records.remove_meta(c, name))
+
     async def set_meta(self, name: str, value: bytes, *, lease: Lease | None = None) -> None:
         await self._writer.submit(lambda c: records.set_meta(c, name, value, lease))
 

@@ -188,6 +188,17 @@ def get_meta(connection: sqlite3.Connection, name: str) -> bytes | None:
     return row[0] if row else None
 
 
+def list_meta(connection: sqlite3.Connection, prefix: str) -> dict[str, bytes]:
+    rows = connection.execute(
+        "SELECT name, value FROM meta WHERE name >= ? AND substr(name, 1, ?) = ?", (prefix, len(prefix), prefix)
+    )
+    return dict(rows.fetchall())
+
+
+def remove_meta(connection: sqlite3.Connection, name: str) -> None:
+    connection.execute("DELETE FROM meta WHERE name = ?", (name,))
+
+
 def set_meta(connection: sqlite3.Connection, name: str, value: bytes, lease: Lease | None) -> None:
     """Raises LeaseLost before it writes anything."""
     if lease is not None:

@@ -141,6 +141,12 @@ class MongoStore:
     async def get_meta(self, name: str) -> bytes | None:
         return await self._run(records.get_meta, name)
 
+    async def list_meta(self, prefix: str) -> Mapping[str, bytes]:
+        return await self._run(records.list_meta, prefix)
+
+    async def remove_meta(self, name: str) -> None:
+        await self._run(records.remove_meta, name)
+
     async def set_meta(self, name: str, value: bytes, *, lease: Lease | None = None) -> None:
         await self._run(records.set_meta, name, value, lease)
 

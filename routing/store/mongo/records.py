@@ -231,6 +231,15 @@ async def get_meta(db: Database, name: str) -> bytes | None:
     return found["value"] if found else None
 
 
+async def list_meta(db: Database, prefix: str) -> dict[str, bytes]:
+    found = await db["meta"].find({"_id": {"$regex": f"^{re.escape(prefix)}"}}).to_list(None)
+    return {document["_id"]: document["value"] for document in found}
+
+
+async def remove_meta(db: Database, name: str) -> None:
+    await db["meta"].delete_one({"_id": name})
+
+
 async def set_meta(db: Database, name: str, value: bytes, lease: Lease | None) -> None:
     """Raises LeaseLost."""
     if lease is None:

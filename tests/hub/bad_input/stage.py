@@ -24,6 +24,8 @@ import structlog
 from connectors.authorization import digest
 from connectors.client.client import Client
 from connectors.values import InterfaceRole, PartyId, Role
+from hub.connection.probing import Probing
+from hub.connection.seen import Seen
 from hub.edge.edge import Edge
 from hub.keys import Keys
 from hub.logging import configure
@@ -120,10 +122,13 @@ class Stage:
         handshake = Handshake(
             self.recipients, within=settings.handshake_seconds, allow_networks=settings.allow_networks
         )
+        client = cast("Client", self.recipients)
+        seen = Seen(registry, clock)
         common = Common(
             settings=settings, clock=clock, name="stage", log=self.log, store=self.store, registry=registry,
-            client=cast("Client", self.recipients), desk=Desk(registry, keys, handshake, Identity.of(settings)),
+            client=client, desk=Desk(registry, keys, handshake, Identity.of(settings)),
             rewriter=Rewriter(keys, self.store, settings.public_url, now=clock.utc), metrics=self.metrics,
+            seen=seen, probing=Probing(client, registry, seen, clock),
         )  # fmt: skip
         self.worker = make_worker(common)
         await self.worker.start()

@@ -189,27 +189,40 @@ class Edge:
         self.registry = Registry(*(platforms or (CPO_PLATFORM, EMSP_PLATFORM)))
         self.client, self.log, self.clock, self.metrics = Client(), Log(), Clock(), Metrics()
         self.exchanges, self.waiting, self.store = Noted(), Waiting(), MemoryStore(MemoryData())
+        self.signs: list[tuple[str, bool]] = []
+        self.asked: list[str] = []
         chosen = Settings(public_url=PUBLIC, **settings)
         log: Any = self.log
         rewriter = Rewriter(Keys({"k": bytes(32)}), self.store, PUBLIC)
         rewriting = Rewriting(rewriter, self.clock)
         onboarding = Onboarding()
         clients = Listing(PUBLIC, MemoryStore(), lambda: self.registry.directory, self.clock.utc)
-        relay = Relay(chosen, self.registry, self.client, rewriting, self.exchanges, self.clock)  # type: ignore[arg-type]
+        relay = Relay(chosen, self.registry, self.client, rewriting, self.exchanges, self, self.clock)  # type: ignore[arg-type]
         self.pipeline = Pipeline(
             registry=self.registry,
-            authenticator=Authenticator(self.registry, onboarding),
+            authenticator=Authenticator(self.registry, onboarding, self),
             own=Own(PUBLIC, self.registry, onboarding, clients),
             rewriting=rewriting,
             relay=relay,
             push=Push(chosen, log, self.waiting, self.clock, store_trouble=self.registry.store_trouble),
             opening=Opening(self.store, self.clock, again=(0.0,)),
             asking=Asking(relay, self.clock) if chosen.ask_for_unknown_tokens else None,
+            probing=self,
             metrics=self.metrics,
             clock=self.clock,
             limits=Limits(chosen),
             max_body_bytes=chosen.max_body_bytes,
         )
+
+    def alive(self, platform: Platform) -> None:
+        self.signs.append((platform.id, True))
+
+    def failed(self, platform: Platform) -> None:
+        self.signs.append((platform.id, False))
+
+    def away(self, platform: Platform | None) -> None:
+        assert platform is not None
+        self.asked.append(platform.id)
 
     async def call(
         self,

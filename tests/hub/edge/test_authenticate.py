@@ -60,9 +60,15 @@ class Onboarding:
         self.first.append(platform.id)
 
 
+class NoSigns:
+    def alive(self, platform: Platform) -> None: ...
+
+    def failed(self, platform: Platform) -> None: ...
+
+
 def made(*platforms: Platform, size: int = 10) -> tuple[Authenticator, Registry, Onboarding]:
     registry, onboarding = Registry(*platforms), Onboarding()
-    return Authenticator(registry, onboarding, size=size), registry, onboarding
+    return Authenticator(registry, onboarding, NoSigns(), size=size), registry, onboarding
 
 
 @pytest.mark.parametrize(
