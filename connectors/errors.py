@@ -142,6 +142,10 @@ class NotConnected(HubError):
         self.refused = refused
 
 
+class NotRegistered(NotConnected):
+    """4003: whoever is meant was invited and has not registered yet, as far as is known here."""
+
+
 # --- what the hub itself lacks ---------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from connectors.catalogue import Row
 from connectors.custom import is_custom
-from connectors.errors import HubError, InvalidParameters, NotConnected, Unauthorized, UnknownReceiver
+from connectors.errors import HubError, InvalidParameters, NotConnected, NotRegistered, Unauthorized, UnknownReceiver
 from connectors.values import InterfaceRole, Module, PartyId, Role
 from routing.directory import Directory, Hosted, Party, Platform, Status
 
@@ -63,7 +63,7 @@ def _recipient(directory: Directory, module: str, interface: InterfaceRole, send
     known = directory.hosted(to)
     allowed = directory.agreements.allows(sender, to, module)
     if allowed and not known and directory.invited(to):
-        raise NotConnected(f"{to} was invited to this hub and has not registered yet; nothing was sent to it")
+        raise NotRegistered(f"{to} was invited to this hub and has not registered yet; nothing was sent to it")
     if not known or not allowed:
         raise UnknownReceiver(
             f"{to} is not a party that {sender} can reach through this hub: "
@@ -71,7 +71,7 @@ def _recipient(directory: Directory, module: str, interface: InterfaceRole, send
         )
     live = [hosted for hosted in known if not _away(hosted)]
     if not live:
-        raise NotConnected(_why_away(known[0]))
+        raise _away_because(known[0])
     able = [hosted for hosted in live if hosted.platform.endpoint(module, interface) is not None]
     if not able:
         raise HubError(
@@ -110,12 +110,12 @@ def _away(hosted: Hosted) -> bool:
     return hosted.party.suspended or not hosted.platform.registered or hosted.platform.status in _AWAY
 
 
-def _why_away(hosted: Hosted) -> str:
+def _away_because(hosted: Hosted) -> NotConnected:
     if hosted.party.suspended or hosted.platform.status is Status.SUSPENDED:
-        return f"{hosted.party.id} is suspended on this hub; nothing was sent to it"
+        return NotConnected(f"{hosted.party.id} is suspended on this hub; nothing was sent to it")
     if not hosted.platform.registered:
-        return f"{hosted.party.id} has not registered with this hub yet; nothing was sent to it"
-    return f"{hosted.party.id} is offline; nothing was sent to it"
+        return NotRegistered(f"{hosted.party.id} has not registered with this hub yet; nothing was sent to it")
+    return NotConnected(f"{hosted.party.id} is offline; nothing was sent to it")
 
 
 def broadcast(directory: Directory, platform: Platform, sender: Party, module: str) -> tuple[Hosted, ...]:

@@ -9,7 +9,15 @@ import structlog
 
 from connectors import headers
 from connectors.catalogue import Row
-from connectors.errors import NotConnected, OcpiError, TooManyRequests, UnknownReceiver, UnknownToken, UnknownUrl
+from connectors.errors import (
+    NotConnected,
+    NotRegistered,
+    OcpiError,
+    TooManyRequests,
+    UnknownReceiver,
+    UnknownToken,
+    UnknownUrl,
+)
 from connectors.v2_2_1.catalogue import CATALOGUE
 from connectors.v2_2_1.judge import judge
 from connectors.values import PartyId
@@ -170,7 +178,7 @@ class Pipeline:
         """
         try:
             return await attempt(directory)
-        except (UnknownReceiver, UnknownToken, UnknownUrl):
+        except (UnknownReceiver, UnknownToken, UnknownUrl, NotRegistered):
             newer = await self._registry.newer(directory)
             if newer is None:
                 raise

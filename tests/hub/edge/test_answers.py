@@ -10,7 +10,7 @@ import pytest
 from connectors.errors import HubError, NotConnected, OutcomeUnknown
 from connectors.v2_2_1.catalogue import CATALOGUE
 from connectors.values import PartyId, Role
-from routing.directory import Kind, Party, Status
+from routing.directory import Kind, Party, Platform, Status
 from tests.hub.edge.harness import CPO, CPO_PLATFORM, EMSP, EMSP_PLATFORM, HUB, PUBLIC, Edge, answer, platform
 
 ONE = "/ocpi/2.2.1/sender/locations/LOC1"
@@ -75,6 +75,15 @@ async def test_a_recipient_that_cannot_be_reached_is_told_at_once(
     told = await edge.call("emsp", "GET", ONE, to=CPO)
     assert told.answer == (200, code)
     assert edge.client.sent == []
+
+
+async def test_whoever_registered_through_another_edge_meanwhile_is_found(edge: Edge) -> None:
+    other = PartyId("FR", "NEW")
+    edge.registry.set(Platform("new", invited=((other, Role.CPO),)))
+    assert (await edge.call("emsp", "GET", ONE, to=other)).answer == (200, 4003)
+    edge.registry.elsewhere = [replace(CPO_PLATFORM, id="new", issued=(), parties=(Party(other, Role.CPO),))]
+    assert (await edge.call("emsp", "GET", ONE, to=other)).answer == (200, 1000)
+    assert len(edge.client.sent) == 1
 
 
 async def test_an_unknown_receiver_is_4001(edge: Edge) -> None:
