@@ -38,9 +38,9 @@ def token_template() -> bytes:
     return _template(_token(), TOKEN_FORMAT, 0)
 
 
-def session_template() -> bytes:
-    """A Session as a template: `% (object, number)`."""
-    return _template(_session(), SESSION_FORMAT, 0)
+def session_template(emsp: tuple[str, str]) -> bytes:
+    """A Session of this eMSP's customer as a template: `% (object, number)`."""
+    return _template(_session(emsp), SESSION_FORMAT, 0)
 
 
 def location_answer() -> bytes:
@@ -125,7 +125,7 @@ def _token() -> dict[str, Any]:
     }
 
 
-def _session() -> dict[str, Any]:
+def _session(emsp: tuple[str, str]) -> dict[str, Any]:
     return {
         "country_code": CPO[0],
         "party_id": CPO[1],
@@ -133,8 +133,8 @@ def _session() -> dict[str, Any]:
         "start_date_time": WHEN,
         "kwh": 12.5,
         "cdr_token": {
-            "country_code": EMSP[0],
-            "party_id": EMSP[1],
+            "country_code": emsp[0],
+            "party_id": emsp[1],
             "uid": "0123456789",
             "type": "RFID",
             "contract_id": "DE-EMS-C00000001-7",

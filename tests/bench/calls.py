@@ -109,7 +109,7 @@ def token_pushes(caller: Caller, objects: int) -> Pushes:
 def session_pushes(caller: Caller, objects: int) -> Pushes:
     """PUT of Sessions of the sample CPO on the RECEIVER interface."""
     path = b"sessions/NL/TNM/" + bodies.SESSION_FORMAT
-    body = bodies.session_template()
+    body = bodies.session_template(caller.to)
     head = caller.head("PUT", b"/ocpi/2.2.1/receiver/" + path, len(body % (0, 0)))
     return Pushes(head + body, objects, path)
 

@@ -57,7 +57,7 @@ def test_bodies_are_right_ocpi() -> None:
     assert len(location) == bodies.LOCATION_BYTES
     assert read(Location, location)[1] == ()
     assert read(Token, bodies.token_template() % (7, 12))[1] == ()
-    assert read(Session, bodies.session_template() % (7, 12))[1] == ()
+    assert read(Session, bodies.session_template(bodies.EMSP) % (7, 12))[1] == ()
     assert bodies.marker(12) in location and bodies.marker(13) not in location
 
 

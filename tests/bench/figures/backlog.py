@@ -149,7 +149,7 @@ def _results(plan: Plan, seen: _Seen) -> list[Result]:
     behind = [f"{seen.behind} states were not written after {_WRITTEN_SECONDS:.0f} s"] if seen.behind else []
     late = sum(1 for took in seen.locations.latencies if took > DEADLINE_SECONDS) + seen.locations.wrong
     wrong = [f"the first: {seen.locations.first_wrong}"] if seen.locations.wrong else []
-    if seen.lost:
+    if seen.lost > seen.locations.wrong:
         wrong.append(f"{seen.lost} objects were answered 1000, and their recipient has another state")
     p99 = seen.sessions.percentile(99)
     slow = [f"{seen.sessions.wrong} wrong answers, the first: {seen.sessions.first_wrong}"] * (seen.sessions.wrong > 0)
