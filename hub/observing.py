@@ -24,8 +24,8 @@ class Observing:
         self._clock = clock
         self._said: dict[str, float] = {}
 
-    def settled(self, module: str, outcome: Outcome) -> None:
-        self._metrics.delivery(module, outcome)
+    def settled(self, module: str, outcome: Outcome, count: int = 1) -> None:
+        self._metrics.delivery(module, outcome, count)
 
     def set_aside(self, topic: str) -> None:
         self._metrics.set_aside(topic)

@@ -171,8 +171,17 @@ def _same_state(facts: Facts, recipient: Recipient) -> list[str]:
     return [
         f"{recipient.party} holds {recipient.objects.get(key)} for {key}, its owner {state}"
         for key, state in ours.items()
-        if key not in unsure | excused and key not in recipient.refused and recipient.objects.get(key) != state
+        if key not in unsure | excused
+        and key not in recipient.refused
+        and _by_uid(recipient.objects.get(key)) != _by_uid(state)
     ]
+
+
+def _by_uid(state: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The same with its EVSEs in one order: OCPI gives them none, and what has no whole is sent in parts."""
+    if state is None or "evses" not in state:
+        return state
+    return {**state, "evses": sorted(state["evses"], key=lambda evse: str(evse["uid"]))}
 
 
 def _directed(facts: Facts) -> list[str]:

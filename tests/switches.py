@@ -38,7 +38,7 @@ def no_fold_at_takeover() -> tuple[Any, str, Any]:
     async def assigned(self: Worker, assignments: Sequence[Assignment]) -> None:
         await before(self, assignments)
         for owned in self._owned.values():
-            owned.active = True
+            owned.active, owned.window = True, None
 
     return Worker, "assigned", assigned
 

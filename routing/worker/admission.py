@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from connectors.errors import EngineAway, NotConnected, OcpiError, OutcomeUnknown
 from connectors.values import Module, PartyId
@@ -12,13 +12,14 @@ from routing.directory import Hosted
 from routing.event import Event, Poison, decode
 from routing.fold import Request, request_of
 from routing.log.port import Record
-from routing.policy import Outcome
-from routing.state import ObjectState, StateKey, after, key_of, needs_base, whole_for
+from routing.policy import DeliverySettings, Outcome
+from routing.state import ObjectState, StateKey, key_of, needs_base, whole_for
 from routing.store.port import CdrRecord, StoreAway
 from routing.worker import aftermath
 from routing.worker.aside import Aside
 from routing.worker.delivery import Delivery
 from routing.worker.directed import DirectedPushes
+from routing.worker.gathering import Gathering, next_state
 from routing.worker.marks import Marks
 from routing.worker.owned import Item, Owned
 from routing.worker.ports import Resolver
@@ -44,7 +45,12 @@ class Admission:
         settling: Settling,
         aside: Aside,
         clock: Clock,
+        settings: DeliverySettings,
     ) -> None:
+        self.gathering = Gathering(
+            states=states, marks=marks, settling=settling, aside=aside, resolver=resolver, clock=clock,
+            settings=settings, fan_out=self._fan_out,
+        )  # fmt: skip
         self._states = states
         self._marks = marks
         self._delivery = delivery
@@ -64,14 +70,14 @@ class Admission:
         except Poison as error:
             entry = Entry(record, None, now)
             owned.tracker.add(entry)
-            return Item(entry, None, record, str(error))
+            return Item(owned, entry, None, record, str(error))
         entry = Entry(record, event, now)
         owned.tracker.add(entry)
         if record.append_time > event.expires:
             # its edge has said 503: it was never accepted
             self._settling.end_all(entry, Outcome.EXPIRED, "appended after its expiry")
             return None
-        return Item(entry, event, record)
+        return Item(owned, entry, event, record)
 
     # --- without the store -------------------------------------------------------------------------------------------
 
@@ -81,7 +87,7 @@ class Admission:
         if event is None:
             return self._unreadable(item)
         if event.audience is None:
-            return False
+            return not self.behind(event) and self.gathering.at_once(owned, item, event)
         if not _attemptable(owned, entry):
             if event.module == Module.CDRS or not self._knows(owned, event):
                 return False  # what is recorded of a CDR is looked up first
@@ -128,7 +134,10 @@ class Admission:
     # --- with the store ----------------------------------------------------------------------------------------------
 
     async def write(self, items: Sequence[Item]) -> None:
-        """Write the states of broadcasts before any recipient is sent them. Raises StoreAway."""
+        """Write the states of broadcasts before any recipient is sent them; those of a window are kept for later.
+
+        Raises StoreAway.
+        """
         broadcasts = [
             (item, item.event) for item in items
             if item.event is not None and item.event.audience is None and not item.written
@@ -137,17 +146,21 @@ class Admission:
             return
         bases = await self._states.read({key_of(event, None) for _, event in broadcasts if needs_base(event)})
         newest: dict[StateKey, ObjectState] = {}
+        of: dict[StateKey, Owned] = {}
         wrong: dict[Item, Exception] = {}
         for item, event in broadcasts:
             key, position = key_of(event, None), item.entry.position
-            before = newest.get(key) or bases.get(key)
-            if before is not None and before.position >= position:
-                continue  # written by the owner before us, or by ourselves
             try:
-                newest[key] = after(before, event, position, audience=None, last_updated=event.last_updated)
+                state = next_state(newest.get(key) or bases.get(key), event, position)
             except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop the others
                 wrong[item] = error
-        failed = await self._states.write(list(newest.values()))
+            else:
+                if state is not None:
+                    newest[key], of[key] = state, item.owned
+        failed = await self._states.write([state for key, state in newest.items() if of[key].window is None])
+        for key, state in newest.items():
+            if of[key].window is not None and of[key].held:
+                self._states.keep(of[key].tp, state)
         for item, event in broadcasts:
             item.written = True
             reason = wrong.get(item) or failed.get(key_of(event, None))
@@ -164,8 +177,10 @@ class Admission:
             return True  # while its state was written
         if event is None:
             return self._unreadable(item)
-        if event.audience is None:
-            self._fan_out(entry, event)
+        if event.audience is None and owned.window is not None:
+            self.gathering.let_in(owned, entry, event)
+        elif event.audience is None:
+            self._fan_out(entry, event, (request_of(event, entry.position),))
         elif not _attemptable(owned, entry):
             record = await self._recorded(event) if ask else None
             if not owned.leaving:
@@ -218,7 +233,7 @@ class Admission:
 
     # --- what becomes of them ----------------------------------------------------------------------------------------
 
-    def _fan_out(self, entry: Entry, event: Event) -> None:
+    def _fan_out(self, entry: Entry, event: Event, requests: tuple[Request, ...]) -> None:
         recipients = self._resolver.broadcast(event)
         for hosted in recipients:
             entry.opened(hosted.party.id, hosted.platform.id)
@@ -227,11 +242,10 @@ class Admission:
         if not entry.open:
             self._settling.close(entry)
             return
-        first = (request_of(event, entry.position),)
         memo: dict[int, tuple[Request, ...]] = {}
         name = object_name(event)
         for hosted in recipients:
-            self._delivery.broadcast(entry, event, name, hosted.platform.id, hosted.party.id, first, memo)
+            self._delivery.broadcast(entry, event, name, hosted.platform.id, hosted.party.id, requests, memo)
 
     def _direct(self, owned: Owned, item: Item, event: Event, party: PartyId) -> bool:
         """Let a directed push in; False where its recipient may have missed what must go first."""
@@ -249,7 +263,7 @@ class Admission:
 
     def _push(self, item: Item, event: Event, party: PartyId, hosted: Hosted, catch_up: tuple[Request, ...]) -> None:
         self._opened(item.entry, party, hosted.platform.id)
-        self._delivery.push(item.entry, event, hosted.platform.id, catch_up)
+        self._in_its_place(item, event, lambda: self._delivery.push(item.entry, event, hosted.platform.id, catch_up))
 
     def _not_sent(self, owned: Owned, item: Item, event: Event, party: PartyId, error: OcpiError) -> None:
         """Answer the hub's own no: it was not begun, and no owner may begin it any more."""
@@ -262,7 +276,7 @@ class Admission:
         """A directed push that the owner before us may have sent: nothing older may go to its audience any more."""
         entry = item.entry
         self._opened(entry, party)
-        self._delivery.barrier(event, entry.tp)
+        self._in_its_place(item, event, lambda: self._delivery.barrier(event, entry.tp))
         if not self._directed.unattempted(event, record):
             self._settling.end_all(entry, Outcome.UNKNOWN, _BEFORE_US)
             return
@@ -272,6 +286,19 @@ class Admission:
             self._settling.end_all(entry, Outcome.UNKNOWN, _BEFORE_US)
 
         self._states.later(Update(left, entry.tp, done, lambda error: self.broken(item, error)))
+
+    def _in_its_place(self, item: Item, event: Event, let_in: Callable[[], None]) -> None:
+        """Let a directed push into its slot, behind what a window that is being read holds of its object."""
+
+        def when_its_turn_comes() -> None:
+            try:
+                let_in()
+            except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop the others
+                self.broken(item, error)
+
+        window = item.owned.window
+        if window is None or not window.directed(event, when_its_turn_comes):
+            let_in()
 
     def _opened(self, entry: Entry, party: PartyId, platform: str = "") -> None:
         entry.opened(party, platform)

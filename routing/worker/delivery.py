@@ -96,7 +96,7 @@ class Delivery:
     ) -> None:  # fmt: skip
         """Let a broadcast into the slot of its object and this recipient; a full lane becomes a mark.
 
-        `name` is the object's; `first` holds the event's own request; `memo` is shared by all recipients of the event.
+        `name` is the object's; `first` is what the event asks for; `memo` is shared by all its recipients.
         """
         lane = self._turns.lane(platform)
         slot = self._slot(lane, entry, event, SlotKey(name, party))
@@ -163,6 +163,8 @@ class Delivery:
             await self._waves.serve(lane, slot, item)
         elif isinstance(item, Directed):
             return await self._serve_directed(lane, slot, item)
+        elif slot.queue and slot.queue[0] is item:
+            del slot.queue[0]  # nothing stands before it any more
         return None
 
     def _served(

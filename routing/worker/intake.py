@@ -85,7 +85,7 @@ class Intake:
             owned = self._owned.get(record.tp)
             if owned is not None and not owned.leaving and record.position >= owned.tracker.read_to:
                 item = self._admission.open(owned, record)
-                if item is not None and (owned.backlog or not self._at_once(owned, item)):
+                if item is not None and (owned.backlog or owned.placing or not self._at_once(owned, item)):
                     self._add(owned, item)
         for owned in [owned for owned in self._owned.values() if owned.replay is not None]:
             if self._window_read(owned) and not owned.backlog:
@@ -114,7 +114,7 @@ class Intake:
         return owned.replay is not None and position is not None and position >= owned.replay.end
 
     def _conclude_now(self, owned: Owned) -> None:
-        if needs_store(owned.tp, self._delivery):
+        if self._gathered(owned) or owned.placing or needs_store(owned.tp, self._delivery):
             self._pending[owned] = None
         else:
             let_go(owned, self._delivery)
@@ -176,9 +176,13 @@ class Intake:
         pending = [owned for owned in self._pending if _stays(owned)]
         items = list(islice((item for owned in pending for item in owned.backlog), _A_ROUND))
         gated = self._settling.undelivered > self._settings.undelivered_bytes
+        away: StoreAway | None = None
         if gated:
-            self._relieve()
-        away = await self._prepare(pending, items, write=not gated)
+            try:
+                gated = await self._relieve()
+            except StoreAway as error:
+                away = error
+        away = away or await self._prepare(pending, items, write=not gated)
         before = self._waiting
         for owned in pending:
             try:
@@ -266,20 +270,41 @@ class Intake:
             if turn % _A_TURN == 0:
                 await asyncio.sleep(0)  # who has a caller waiting gets its turn
         if owned.replay is not None and _stays(owned) and self._window_read(owned):
-            if not needs_store(owned.tp, self._delivery):
-                let_go(owned, self._delivery)
-            elif ask:
-                await conclude(owned, self._delivery, self._states, self._marks)
-            self._settling.moved(owned.tp)
+            await self._conclude(owned, ask=ask)
         if owned.marked and not owned.backlog and not (owned.replay is not None and self._window_read(owned)):
             self._pending.pop(owned, None)
 
-    def _relieve(self) -> None:
-        """Too many bodies wait: those of the slowest platform become a mark."""
+    async def _conclude(self, owned: Owned, *, ask: bool) -> None:
+        """The window was read whole: let what it left go its way. Raises StoreAway."""
+        if self._gathered(owned) and ask:
+            await self._admission.gathering.place(owned)
+        if self._gathered(owned) or not _stays(owned):
+            return
+        if not needs_store(owned.tp, self._delivery):
+            let_go(owned, self._delivery)
+        elif ask:
+            await conclude(owned, self._delivery, self._states, self._marks)
+        self._settling.moved(owned.tp)  # what was settled while the window was read could not be committed yet
+
+    def _gathered(self, owned: Owned) -> bool:
+        """Whether the window that was read holds anything, or left states to be written."""
+        return bool(owned.window) or self._states.keeps(owned.tp)
+
+    async def _relieve(self) -> bool:
+        """Too many bodies wait: those of the slowest platform become a mark, or those of the largest window.
+
+        Whether anything will get less by it. Raises StoreAway.
+        """
         lane = self._delivery.slowest()
-        if lane is not None:
+        windows = [owned for owned in self._owned.values() if owned.window and _stays(owned)]
+        largest = max(windows, key=lambda owned: len(owned.window or ()), default=None)
+        if lane is not None and (largest is None or lane.waiting >= len(largest.window or ())):
             for tp in lane.partitions():
                 self._delivery.mark_soon(lane, tp, "the hub held too many undelivered bodies")
+        elif largest is not None and await self._admission.gathering.mark(largest):
+            return True
+        waiting = {tp for lane in self._delivery.lanes.values() for tp in lane.partitions()}
+        return any(self._owned[tp].active for tp in waiting if tp in self._owned)
 
 
 def _stays(owned: Owned) -> bool:

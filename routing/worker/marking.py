@@ -66,4 +66,4 @@ class Marking:
 
 def lowest_of(waves: Taken) -> Position | None:
     """The lowest position that stands in these waves."""
-    return min((entry.position for _, wave in waves for entry in wave.entries), default=None)
+    return min((entry.lowest for _, wave in waves for entry in wave.entries), default=None)

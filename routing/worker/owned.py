@@ -10,6 +10,7 @@ from typing import Any
 from routing.event import Event
 from routing.log.port import Assignment, Committed, Position, Record, TopicPartition
 from routing.worker.tracker import Entry, Tracker
+from routing.worker.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,13 @@ class Replay:
 class Item:
     """A record that was read and is not let in yet. `event` is None for one that is none, and `reason` says why.
 
-    `written` once its state is in the store, `aside` once it is to be set aside.
+    `written` once its state is in the store, or kept for it; `aside` once it is to be set aside.
     """
 
-    __slots__ = ("aside", "entry", "event", "reason", "record", "written")
+    __slots__ = ("aside", "entry", "event", "owned", "reason", "record", "written")
 
-    def __init__(self, entry: Entry, event: Event | None, record: Record, reason: str = "") -> None:
+    def __init__(self, owned: Owned, entry: Entry, event: Event | None, record: Record, reason: str = "") -> None:
+        self.owned = owned
         self.entry = entry
         self.event = event
         self.record = record
@@ -49,12 +51,13 @@ class Owned:
 
     `leaving` once it is to be revoked: nothing more is let in. `backlog` was read and waits for the store, `paused`
     says that nothing more of it is read meanwhile. `marked` once its marks are known. `gap` is from where on records
-    are gone that nobody settled. `in_flight` are requests, `storing` what only waits for the store.
+    are gone that nobody settled. `in_flight` are requests, `storing` what only waits for the store. `window` is what
+    was read of the replay window, `placing` says that it is being let into the slots, and what comes meanwhile waits.
     """
 
     __slots__ = (
-        "active", "backlog", "begun", "gap", "held", "in_flight", "leaving", "marked", "paused", "replay", "storing",
-        "tp", "tracker",
+        "active", "backlog", "begun", "gap", "held", "in_flight", "leaving", "marked", "paused", "placing", "replay",
+        "storing", "tp", "tracker", "window",
     )  # fmt: skip
 
     def __init__(self, assignment: Assignment) -> None:
@@ -70,6 +73,8 @@ class Owned:
         before = Position(start.epoch, start.offset - 1)
         begun = before if committed is None or committed.begun is None else committed.begun
         self.replay: Replay | None = Replay(end, begun if clean else None) if start < end else None
+        self.window: Window | None = Window() if self.replay is not None else None
+        self.placing = False
         self.begun: Position = begun if clean else Position(end.epoch, end.offset - 1)
         self.active = False
         self.held = True

@@ -63,7 +63,7 @@ Locate = Callable[[Event, Hosted, str], Awaitable[str | None]]
 class Observer(Protocol):
     """Told of what happens, for metrics and logging; must not block."""
 
-    def settled(self, module: str, outcome: Outcome) -> None: ...
+    def settled(self, module: str, outcome: Outcome, count: int = 1) -> None: ...
 
     def set_aside(self, topic: str) -> None: ...
 
@@ -73,8 +73,8 @@ class Observer(Protocol):
 class Silent:
     """Nobody watches."""
 
-    def settled(self, module: str, outcome: Outcome) -> None:
-        del module, outcome
+    def settled(self, module: str, outcome: Outcome, count: int = 1) -> None:
+        del module, outcome, count
 
     def set_aside(self, topic: str) -> None:
         del topic

@@ -15,9 +15,11 @@ from routing.policy import Outcome
 from routing.worker.outcomes import Outcomes
 from routing.worker.owned import Owned
 from routing.worker.ports import Observer
-from routing.worker.tracker import Entry
+from routing.worker.tracker import Entry, superseded
 
 _EVERY = 0.1
+_FOLDED_BYTES = 512
+"""What an event takes that was folded into another: no body any more, but what its outcome record needs."""
 
 
 class Settling:
@@ -53,6 +55,13 @@ class Settling:
         else:
             self.undelivered += size
 
+    def folded(self, entry: Entry, into: Entry, size: int) -> None:
+        """What `entry` asked for is part of `into`, whose bodies have so many bytes now."""
+        for one, takes in ((entry, _FOLDED_BYTES), (into, size)):
+            if one.held:
+                self._count(one, takes - one.size)
+            one.size = takes
+
     def end(self, entry: Entry, party: PartyId, outcome: Outcome, detail: str, ms: float) -> None:
         """It ended for one recipient."""
         self._observer.settled(entry.module, outcome)
@@ -75,7 +84,21 @@ class Settling:
         """It ended for everyone: the outcome record comes next, and then it is settled."""
         entry.closed = True
         self.forget(entry)
+        if entry.fold is not None:
+            self._close_with(entry)
         self.outcomes.put(entry)
+
+    def _close_with(self, entry: Entry) -> None:
+        """What was folded into it ends with it."""
+        assert entry.fold is not None  # noqa: S101  # what this is for
+        older, results = entry.fold.older, superseded(entry.results)
+        for _, outcome, _, _ in results:
+            self._observer.settled(entry.module, outcome, len(older))
+        for each in older:
+            each.closed = each.sealed = True
+            each.results = results
+            self.forget(each)
+            self.outcomes.put(each)
 
     def forget(self, entry: Entry) -> None:
         """Its body is not held for anybody any more."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from connectors.values import PartyId
 from routing.event import Event
-from routing.fold import Request, fold
+from routing.fold import Request, fold_all
 from routing.log.port import TopicPartition
 from routing.worker.tracker import Entry
 
@@ -89,13 +89,13 @@ class Slot:
     def offer(self, entry: Entry, first: tuple[Request, ...], memo: dict[int, tuple[Request, ...]]) -> Wave | None:
         """Let a broadcast in: folded into the last wave, or as a new one, which is returned.
 
-        `first` holds the event's own request. `memo` shares folding among recipients that have the same waiting.
+        `first` is what it asks for. `memo` shares folding among recipients that have the same waiting.
         """
         last = self.queue[-1] if self.queue else None
         if isinstance(last, Wave) and not last.frozen:
             known = memo.get(id(last.requests))
             if known is None:
-                known = memo[id(last.requests)] = fold(last.requests, first[0])
+                known = memo[id(last.requests)] = fold_all(last.requests, first)
             last.requests = known
             last.entries.append(entry)
             return None

@@ -54,6 +54,8 @@ class States:
         self._queued_bytes = 0
         self._unwritten: dict[StateKey, Update] = {}
         self._unmade: Counter[StateKey] = Counter()
+        self._kept: dict[StateKey, ObjectState] = {}
+        self._kept_of: dict[TopicPartition, dict[StateKey, None]] = {}
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
         self._making = asyncio.Lock()
@@ -72,6 +74,9 @@ class States:
         self._cache.clear()
         self._cached_bytes = 0
         gone = frozenset(tps)
+        for tp in gone:
+            for key in self._kept_of.pop(tp, ()):
+                self._kept.pop(key, None)
         if gone:
             for update in [update for update in self._queue if update.tp in gone]:
                 self._drop(update)
@@ -86,13 +91,13 @@ class States:
         found: dict[StateKey, ObjectState] = {}
         missing: list[StateKey] = []
         for key in wanted:
-            known = self._known(key)
+            known = self.known(key)
             if known is not None:
                 found[key] = known
             else:
                 missing.append(key)
         for key, state in (await self._stored(missing)).items():
-            newer = self._known(key)  # a write may have been queued while we read
+            newer = self.known(key)  # a write may have been queued while we read
             found[key] = newer if newer is not None and newer.position > state.position else state
         return found
 
@@ -119,6 +124,30 @@ class States:
             failed.update(await self.write([state]))
         return failed
 
+    # --- broadcasts of a replay window: once it was read -------------------------------------------------------------
+
+    def keep(self, tp: TopicPartition, state: ObjectState) -> None:
+        """The newest state of its key, until `write_kept` of its partition."""
+        self._kept[state.key] = state
+        self._kept_of.setdefault(tp, {})[state.key] = None
+
+    def keeps(self, tp: TopicPartition) -> bool:
+        """Whether anything of this partition waits for `write_kept`."""
+        return bool(self._kept_of.get(tp))
+
+    async def write_kept(self, tp: TopicPartition) -> dict[StateKey, Exception]:
+        """Write all that is kept of a partition, what is kept meanwhile included; as `write`. Raises StoreAway."""
+        failed: dict[StateKey, Exception] = {}
+        while keys := self._kept_of.get(tp):
+            states = {key: self._kept[key] for key in islice(keys, _BATCH)}
+            failed.update(await self.write(list(states.values())))
+            for key, state in states.items():
+                if self._kept.get(key) is state:
+                    del self._kept[key]
+                    keys.pop(key, None)
+        self._kept_of.pop(tp, None)
+        return failed
+
     # --- directed pushes: soon ---------------------------------------------------------------------------------------
 
     def later(self, update: Update) -> None:
@@ -126,7 +155,7 @@ class States:
         self._queue[update] = None
         self._queued_bytes += update.size
         bases = update.aftermath.bases
-        if any(self._unmade[key] or self._known(key) is None for key in bases):
+        if any(self._unmade[key] or self.known(key) is None for key in bases):
             self._unmade[update.aftermath.key] += 1
         else:
             self._make(update, {})
@@ -167,7 +196,7 @@ class States:
         async with self._making:
             while waiting := list(islice((update for update in self._queue if update.state is None), _BATCH)):
                 bases = {key: None for update in waiting for key in update.aftermath.bases}
-                missing = [key for key in bases if self._known(key) is None]
+                missing = [key for key in bases if self.known(key) is None]
                 stored = await self._stored(missing)
                 asked, left = frozenset(missing), set[StateKey]()
                 for update in waiting:
@@ -175,7 +204,7 @@ class States:
                         continue
                     # what was known may have been written and forgotten while we read: then it is asked for anew
                     if any(
-                        key in left or (key not in asked and self._known(key) is None) for key in update.aftermath.bases
+                        key in left or (key not in asked and self.known(key) is None) for key in update.aftermath.bases
                     ):
                         left.add(update.aftermath.key)
                     else:
@@ -186,7 +215,7 @@ class States:
         aftermath = update.aftermath
         known: dict[StateKey, ObjectState] = {}
         for key in aftermath.bases:
-            here, there = self._known(key), stored.get(key)
+            here, there = self.known(key), stored.get(key)
             newest = there if here is None or (there is not None and there.position > here.position) else here
             if newest is not None:
                 known[key] = newest
@@ -215,7 +244,11 @@ class States:
         if not self._queue:
             self._unmade.clear()
 
-    def _known(self, key: StateKey) -> ObjectState | None:
+    def known(self, key: StateKey) -> ObjectState | None:
+        """The newest state of a key, where the store need not be asked."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept
         update = self._unwritten.get(key)
         return update.state if update is not None else self._cache.get(key)
 

@@ -60,7 +60,8 @@ def let_go(owned: Owned, delivery: Delivery) -> None:
     """The window is settled: what waits of the partition may be sent."""
     for slot in (slot for lane in delivery.lanes.values() for slot in lane.of(owned.tp)):
         slot.queue = [item for item in slot.queue if not isinstance(item, Barrier)]
-    owned.replay = None
+    owned.replay = owned.window = None
+    owned.placing = False
     owned.active = owned.held and not owned.leaving
     delivery.release(owned)
 

@@ -21,15 +21,17 @@ class Entry:
 
     It holds what the outcome record needs, not the body: thousands wait while a recipient is slow. `since` is the
     worker's monotonic clock when it was let in, `size` the body's bytes, `held` whether they count as held for
-    somebody, `closed` that it ended for everyone. `identity` are event, correlation and request id.
+    somebody, `closed` that it ended for everyone. `identity` are event, correlation and request id. `fold` are those
+    that it was folded with while a replay window was read.
     """
 
     __slots__ = (
-        "closed", "directed", "held", "identity", "key", "module", "open", "position", "results", "sealed", "settled",
-        "since", "size", "tp",
+        "closed", "directed", "fold", "held", "identity", "key", "module", "open", "position", "results", "sealed",
+        "settled", "since", "size", "tp",
     )  # fmt: skip
 
     def __init__(self, record: Record, event: Event | None, since: float) -> None:
+        self.fold: Fold | None = None
         self.tp = record.tp
         self.position = record.position
         self.since = since
@@ -45,6 +47,16 @@ class Entry:
         self.sealed = False
         self.settled = False
 
+    @property
+    def lowest(self) -> Position:
+        """The position of the oldest event that it stands for."""
+        return self.position if self.fold is None else self.fold.older[0].position
+
+    @property
+    def leader(self) -> Entry:
+        """The one that it ends with: itself, or the newest of those that it was folded with."""
+        return self if self.fold is None else self.fold.newest
+
     def opened(self, party: PartyId, platform: str) -> None:
         self.open[party] = platform
 
@@ -54,6 +66,34 @@ class Entry:
             return False
         self.results.append((party, outcome, detail, int(ms)) if detail or ms else _plain(party, outcome))
         return self.sealed and not self.open
+
+
+class Fold:
+    """Broadcasts of one object that were folded before any recipient was told: all end with the newest of them."""
+
+    __slots__ = ("newest", "older")
+
+    def __init__(self, first: Entry) -> None:
+        self.newest = first
+        self.older: list[Entry] = []
+
+    def add(self, entry: Entry) -> None:
+        """A newer one, in whose name all that came before go on."""
+        if not self.older:
+            self.newest.fold = self
+        self.older.append(self.newest)
+        self.newest = entry
+        entry.fold = self
+
+
+def superseded(results: list[Result]) -> list[Result]:
+    """How what was folded into an event ended, where the event itself ended so."""
+    return [
+        _plain(party, Outcome.SUPERSEDED)
+        if party is not None and outcome is Outcome.DELIVERED
+        else (party, outcome, detail, 0)
+        for party, outcome, detail, _ in results
+    ]
 
 
 @lru_cache(maxsize=4096)

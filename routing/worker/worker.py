@@ -88,7 +88,7 @@ class Worker:
         )  # fmt: skip
         admission = Admission(
             states=self.states, marks=self.marks, delivery=self.delivery, directed=self.directed, resolver=resolver,
-            settling=self.settling, aside=self.aside, clock=clock,
+            settling=self.settling, aside=self.aside, clock=clock, settings=settings,
         )  # fmt: skip
         self._gaps = Gaps(marks=self.marks, resolver=resolver, settling=self.settling, observer=observer)
         self.intake = Intake(
@@ -219,7 +219,7 @@ class Worker:
         for owned in self._owned.values():
             oldest = owned.tracker.oldest()
             if owned.active and oldest is not None and oldest.held and oldest.since < limit:
-                for platform in set(oldest.open.values()):
+                for platform in set(oldest.leader.open.values()):
                     lane = self.delivery.lanes.get(platform)
                     if lane is not None:
                         self.delivery.mark_soon(lane, owned.tp, "it was too slow")

@@ -168,7 +168,7 @@ def test_a_directed_push_whose_handling_breaks_is_4002(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("directed", [False, True])
 def test_a_state_that_cannot_be_made(monkeypatch: pytest.MonkeyPatch, directed: bool) -> None:
-    module = "routing.worker.aftermath" if directed else "routing.worker.admission"
+    module = "routing.worker.aftermath" if directed else "routing.worker.gathering"
     whole = __import__(module, fromlist=["after"]).after
 
     def after(before: object, event: Event, *args: object, **more: object) -> object:

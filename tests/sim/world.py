@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
@@ -94,6 +94,8 @@ class World:
     def __init__(self, loop: VirtualLoop, seed: int, *, faults: Faults | None = None) -> None:
         self.loop = loop
         self.random = Random(seed)
+        # every fifth worker may hold next to nothing undelivered, and has to mark
+        self.settings = SETTINGS if seed % 5 else replace(SETTINGS, undelivered_bytes=1500)
         self.clock = VirtualClock(loop)
         self.faults = RandomFaults(self.random)
         log_faults = self.faults if faults is None else faults
@@ -138,7 +140,7 @@ class World:
         worker = Worker(
             log=self.log, store=store, topics=EVENT_TOPICS, hub=HUB, sender=self.recipients,
             resolver=DirectoryResolver(lambda: known[0], reload), locate=locate, clock=self.clock,
-            random=self.random, observer=watching, settings=SETTINGS, member=name,
+            random=self.random, observer=watching, settings=self.settings, member=name,
         )  # fmt: skip
         process = Process(name, worker, store, ReplyTo(name, 0))
         waiting = process.waiting
