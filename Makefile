@@ -28,7 +28,7 @@ ifneq ($(shell test -x $(PY) && cat $(STAMP) 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
-.PHONY: help install run test check format sim chaos bench engines engines-stop lock clean
+.PHONY: help install run test check format sim chaos scenarios bench engines engines-stop lock clean
 
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,9 @@ sim: $(STAMP) ## seeded schedules in virtual time: make sim SEEDS=10000
 
 chaos: $(STAMP) ## kill -9 and SIGTERM under load, then judge every promise
 	@$(PY) -m tests.chaos $(ARGS)
+
+scenarios: $(STAMP) ## judge any hub from outside: make scenarios URL=its/versions TOKENS=NL-TNM:CPO:token,DE-EMS:EMSP:token,...
+	@$(PY) -m tests.scenarios.outside --url '$(URL)' --tokens '$(TOKENS)' $(ARGS)
 
 bench: $(STAMP) ## the figures beside their references; fails where one is missed
 	@$(PY) -m tests.bench $(ARGS)

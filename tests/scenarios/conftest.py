@@ -15,6 +15,7 @@ import pytest
 from tests.engines.plugin import Engines
 from tests.scenarios.backing import Backing, OnEngines, OwnFolder
 from tests.scenarios.hub import LOOPBACK, RunningHub
+from tests.scenarios.outside import Guests, Outside, outside
 from tests.scenarios.parties import Parties
 from tests.scenarios.vault import Vault
 
@@ -38,8 +39,13 @@ def backing(request: pytest.FixtureRequest, engines: Engines) -> Callable[[], Ba
 
 
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory, vault: Vault, backing: Callable[[], Backing]) -> Iterator[RunningHub]:
-    """A hub as it comes, shared: whoever uses it brings parties of its own."""
+def hub(
+    tmp_path_factory: pytest.TempPathFactory, vault: Vault, backing: Callable[[], Backing]
+) -> Iterator[RunningHub | Outside]:
+    """A hub as it comes, shared: whoever uses it brings parties of its own. Or the one from outside."""
+    if (other := outside()) is not None:
+        yield other
+        return
     with RunningHub(tmp_path_factory.mktemp("hub"), vault, backing=backing()) as running:
         yield running
 
@@ -78,9 +84,9 @@ def make_hub(tmp_path: Path, vault: Vault, backing: Callable[[], Backing]) -> It
 
 
 @pytest.fixture
-async def parties(hub: RunningHub) -> AsyncIterator[Parties]:
+async def parties(hub: RunningHub | Outside) -> AsyncIterator[Parties]:
     """The parties of this test, at the shared hub."""
-    async with Parties(hub) as made:
+    async with Guests(hub) if isinstance(hub, Outside) else Parties(hub) as made:
         yield made
 
 

@@ -17,7 +17,7 @@ from connectors.values import InterfaceRole, PartyId, Role
 from tests.scenarios.hub import RunningHub
 
 SENDER, RECEIVER = InterfaceRole.SENDER, InterfaceRole.RECEIVER
-HUB: Final = PartyId("NL", "HUB")
+HUB: Final = PartyId.of(*os.environ.get("SCENARIOS_PARTY", "NL-HUB").split("-", 1))
 
 _COUNTRIES: Final = ("NL", "DE", "FR", "BE", "AT", "CH", "DK", "SE", "NO", "IT")
 _SIGNS: Final = ascii_uppercase + digits
