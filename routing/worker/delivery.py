@@ -60,7 +60,7 @@ class Delivery:
         store_away: Callable[[], bool],
         holds: Callable[[], bool],
     ) -> None:
-        self._turns = Turns(settings, may_begin=self._may_begin, begin=self._begin)
+        self._turns = Turns(settings, may_begin=self._may_begin, begin=self._begin, reading=lambda: bool(self._reading))
         self._waves = Waves(
             hub=hub, sender=sender, resolver=resolver, marks=marks, settings=settings, clock=clock, random=random,
             ended=ended, turns=self._turns, active=self._active, permit=self._permit, mark=self._mark_wave,
@@ -77,6 +77,7 @@ class Delivery:
         self._store_away = store_away
         self._holds = holds
         self._owned: dict[TopicPartition, Owned] = {}
+        self._reading: set[TopicPartition] = set()
 
     @property
     def lanes(self) -> dict[str, Lane]:
@@ -89,6 +90,8 @@ class Delivery:
         """Begin with nothing: what was let in while the partition was being lost is the log's again."""
         self.drop(owned.tp)
         self._owned[owned.tp] = owned
+        if owned.replay is not None:
+            self._reading.add(owned.tp)
 
     def broadcast(
         self, entry: Entry, event: Event, name: str, platform: str, party: PartyId,
@@ -318,6 +321,8 @@ class Delivery:
 
     def release(self, owned: Owned) -> None:
         """The replay window is read and folded: what it left may be sent."""
+        if owned.replay is None:
+            self._reading.discard(owned.tp)
         for lane in list(self.lanes.values()):
             for slot in lane.of(owned.tp):
                 self._turns.wake(lane, slot)
@@ -325,6 +330,7 @@ class Delivery:
     def drop(self, tp: TopicPartition) -> None:
         """Forget what waits of a partition that is no longer ours."""
         self._owned.pop(tp, None)
+        self._reading.discard(tp)
         for lane in self.lanes.values():
             for slot in lane.of(tp):
                 lane.waiting -= sum(isinstance(item, Wave) for item in slot.queue)

@@ -17,7 +17,11 @@ from routing.worker.slot import Line, Slot
 
 
 class Turns:
-    """The lanes of one process. `may_begin` says whether a slot's partition is ours; `begin` serves a slot."""
+    """The lanes of one process. `may_begin` says whether a slot's partition is ours; `begin` serves a slot.
+
+    `reading` says whether a replay window is being read: who has a caller waiting there waits for the reading, so
+    broadcasts are begun one in a turn meanwhile.
+    """
 
     def __init__(
         self,
@@ -25,11 +29,13 @@ class Turns:
         *,
         may_begin: Callable[[Slot], bool],
         begin: Callable[[Lane, Slot, Line], None],
+        reading: Callable[[], bool],
     ) -> None:
         self.lanes: dict[str, Lane] = {}
         self._settings = settings
         self._may_begin = may_begin
         self._begin = begin
+        self._reading = reading
         self._line: deque[Lane] = deque()
         self._coming = False
 
@@ -69,7 +75,7 @@ class Turns:
 
     def _turn(self) -> None:
         self._coming = False
-        for _ in range(self._settings.begun_a_turn):
+        for _ in range(1 if self._reading() else self._settings.begun_a_turn):
             if not self._line:
                 break
             lane = self._line.popleft()

@@ -28,7 +28,7 @@ from routing.worker.states import States
 from routing.worker.tracker import Entry
 
 GROUP = "ocpi-hub.routing"
-_READ_RECORDS = 500
+_READ_RECORDS = 200  # in one turn of the event loop, which others wait for
 _READ_BYTES = 4 * 1024 * 1024
 _READ_BYTES_FAILING = 256 * 1024  # while the store is away what was read may wait for long
 _READ_WAIT = 1.0
