@@ -95,6 +95,11 @@ def since(platform: SamplePlatform) -> int:
     return platform.recorder.count
 
 
+def asked(platform: SamplePlatform, *, after: int) -> list[Received]:
+    """What a platform received but for GETs of its versions, by which the hub asks whether it is there."""
+    return [one for one in platform.received if one.module != "versions" and one.seq > after]
+
+
 def got(platform: SamplePlatform, module: str, method: str | None = None, *, after: int = 0) -> list[Received]:
     """What a platform received of a module."""
     found = (one for one in platform.received if one.module == module and one.seq > after)

@@ -14,7 +14,7 @@ from connectors.sample import Canned, Fault, Rule, SamplePlatform, sample_cpo
 from connectors.sample.client import SampleAnswer
 from connectors.values import InterfaceRole, PartyId
 from tests.scenarios import bodies
-from tests.scenarios.parties import RECEIVER, SENDER, Parties, check, got, new_party, party_of, since
+from tests.scenarios.parties import RECEIVER, SENDER, Parties, asked, check, got, new_party, party_of, since
 
 Way = Callable[[SamplePlatform, SamplePlatform], Awaitable[SampleAnswer]]
 
@@ -111,7 +111,7 @@ async def test_begun_and_then_the_connection_lost_is_4002_with_one_request_on_th
     cpo.faults.set(Rule(fault))
     check(await way(cpo, emsp), 200, 4002)
     await asyncio.sleep(0.2)
-    assert cpo.recorder.count == before + 1
+    assert len(asked(cpo, after=before)) == 1
 
 
 @every_way
@@ -175,7 +175,7 @@ async def test_a_redirect_to_the_same_origin_is_followed_once_with_method_and_bo
     cpo.faults.set(Rule(fault, module=MODULE[way]))
     answer = await way(cpo, emsp)
     assert answer.status_code == 1000, answer.message
-    first, second = [one for one in cpo.received if one.seq > before][:2]
+    first, second = asked(cpo, after=before)[:2]
     assert second.path == f"/moved{first.path}"
     assert (first.method, first.body) == (second.method, second.body)
 

@@ -11,7 +11,7 @@ from connectors.sample import Fault, NoAnswer, Rule, SamplePlatform
 from tests.scenarios import bodies
 from tests.scenarios.conftest import MakeHub
 from tests.scenarios.hub import RunningHub
-from tests.scenarios.parties import HUB, RECEIVER, SENDER, Parties, check, eventually, got, party_of
+from tests.scenarios.parties import HUB, RECEIVER, SENDER, Parties, asked, check, eventually, got, party_of
 
 
 async def broadcast(cpo: SamplePlatform, body: bodies.Json) -> None:
@@ -103,7 +103,7 @@ async def test_sigterm_answers_what_is_in_flight_and_exits_0(make_hub: MakeHub) 
             cpo.faults.clear()
             await hub.start_again()
             await asyncio.sleep(0.3)
-            assert cpo.recorder.count == count
+            assert asked(cpo, after=count) == []
             check(await emsp.call("GET", "locations", SENDER, "LOC0001", to=party_of(cpo)), 200, 1000)
 
 
