@@ -19,6 +19,7 @@ from routing.worker.reach import AGAIN_AFTER, Reach
 _CACHED = 4096
 _CACHED_BYTES = 8 * 1024 * 1024
 _BATCH = 500
+_GATHER = 0.02  # no caller waits for what a directed push leaves behind, and many in one write cost less
 
 
 class Update:
@@ -165,6 +166,7 @@ class States:
         """Write what `later` was given, batch by batch, until cancelled."""
         while True:
             await self._wake.wait()
+            await asyncio.sleep(_GATHER)
             self._wake.clear()
             try:
                 await self.flush()
