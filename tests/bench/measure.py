@@ -9,6 +9,7 @@ from tests.bench import machine
 from tests.bench.calls import Source
 from tests.bench.hubs import Server
 from tests.bench.load import Load, closed_loop
+from tests.bench.open_loop import open_loop
 from tests.bench.processes import Measured
 
 SETTLE_SECONDS = 12.0
@@ -39,15 +40,21 @@ async def measured(
     after: Callable[[], Awaitable[str]] | None = None,
     *,
     of: Measured | None = None,
+    rate: float | None = None,
 ) -> Sample:
-    """A closed loop on the server.
+    """A closed loop on the server; an open one of so many calls a second where `rate` is given.
 
     `after` waits for what must be done before the CPU time is read; a sentence that it gives is a wrong answer. `of`
     are those of the server's processes whose CPU time is told; all, where they are not named.
     """
     of = of or server.process
     told, cpu, busy = of.cpu(), server.process.cpu(), machine.core_seconds(core)
-    load = await closed_loop(server.port, sources, seconds)
+    if rate is None:
+        load = await closed_loop(server.port, sources, seconds)
+    else:
+        load = await open_loop(
+            server.port, sources[0], connections=len(sources), rate=rate, samples=max(1, int(rate * seconds))
+        )
     cpu_of_load = server.process.cpu() - cpu
     foreign = max(0.0, machine.core_seconds(core) - busy - cpu_of_load) / max(load.seconds, 0.001)
     if after is not None and (fault := await after()):
