@@ -61,7 +61,7 @@ format: $(STAMP) ## put the code into its one form, and mend what ruff can mend
 sim: $(STAMP) ## seeded schedules in virtual time: make sim SEEDS=10000
 	@$(PY) -m tests.sim --seeds $(SEEDS) $(ARGS)
 
-chaos: $(STAMP) ## kill -9 and SIGTERM under load, then judge every promise
+chaos: $(STAMP) ## kill -9, SIGTERM, SIGSTOP under load, engines too, then judge every promise
 	@$(PY) -m tests.chaos $(ARGS)
 
 scenarios: $(STAMP) ## judge any hub from outside: make scenarios URL=its/versions TOKENS=NL-TNM:CPO:token,DE-EMS:EMSP:token,...

@@ -51,12 +51,13 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--long", action="store_true", help="at least 20 of everything")
-    parser.add_argument("--only", choices=("embedded", "fleet"), default="embedded")
+    parser.add_argument("--only", choices=("embedded", "fleet"))
     parser.add_argument("--kills", type=int, help="of the one process")
     parser.add_argument("--terms", type=int, help="SIGTERMs of the one process")
     parser.add_argument("--each", type=int, help="of every kind of trouble of the fleet")
     parser.add_argument("--switch", choices=sorted(SWITCHES))
     parser.add_argument("--only-switches", action="store_true")
+    parser.add_argument("--no-switches", action="store_true", help="the honest hub alone")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of the load and the order of the trouble")
     parser.add_argument("--json", action="store_true", help="print the results as JSON before the closing line")
     given = parser.parse_args()
@@ -69,13 +70,13 @@ def _arguments() -> argparse.Namespace:
 def _plans(given: argparse.Namespace) -> list[Plan]:
     if given.switch:
         return [broken(given.switch)]
-    return ([] if given.only_switches else honest(given.kills, given.terms)) + switches()
+    return ([] if given.only_switches else honest(given.kills, given.terms)) + ([] if given.no_switches else switches())
 
 
 def _fleet_plans(given: argparse.Namespace) -> list[Plan]:
     if given.switch:
         return [broken_fleet(given.switch)]
-    return ([] if given.only_switches else [fleet(given.each)]) + broken_fleets()
+    return ([] if given.only_switches else [fleet(given.each)]) + ([] if given.no_switches else broken_fleets())
 
 
 def _embedded(plan: Plan, seed: int) -> Result:

@@ -93,17 +93,23 @@ class Edge(_Half):
 
 
 class Caller(_Half):
-    """The side of whoever called; it is not read before there is an edge for it."""
+    """The side of whoever called; what it says before there is an edge for it is kept."""
 
     def __init__(self, balancer: Balancer) -> None:
         self._balancer = balancer
+        self._said = b""
         self._connecting: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._balancer.callers.add(self)
-        self.transport.pause_reading()
         self._connecting = asyncio.create_task(self._connect())
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is None:
+            self._said += data
+        else:
+            super().data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._balancer.callers.discard(self)
@@ -115,9 +121,9 @@ class Caller(_Half):
             self.cut()
         elif self.transport.is_closing():
             edge.cut()
+        elif edge.transport.is_closing():
+            self.cut()
         else:
             self.other = edge
-            if edge.transport.is_closing():
-                self.cut()
-            else:
-                self.transport.resume_reading()
+            edge.transport.write(self._said)
+            self._said = b""

@@ -1,6 +1,7 @@
 """One hub for all tests of a worker that may share it, one with short deadlines, and the parties of each test.
 
-A test of one engine alone says so: `@pytest.mark.parametrize("backing", ["embedded"], indirect=True)`.
+Every scenario runs twice: on the embedded engine, and on a real Kafka and MongoDB where these can be had. A test of
+one of them alone says so: `@pytest.mark.parametrize("backing", ["embedded"], indirect=True)`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def vault() -> Iterator[Vault]:
         yield found
 
 
-@pytest.fixture(scope="session", params=["embedded"])
+@pytest.fixture(scope="session", params=["embedded", "engines"])
 def backing(request: pytest.FixtureRequest, engines: Engines) -> Callable[[], Backing]:
     """Makes the log and store of one hub."""
     if request.param == "embedded":
