@@ -13,6 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
+from hub.edge.backlog import end_listening
 from hub.edge.protocol import Manager, Patience
 from hub.edge.requested import Requested
 from hub.edge.values import Call, Pairs, Response
@@ -67,12 +68,13 @@ class HttpServer:
     async def drain(self, seconds: float, *, linger: float = 0.0) -> bool:
         """Take no new connections, close each after its next answer; True when all calls ended in time.
 
-        A caller that keeps a connection may be about to use it: for `linger` seconds, where there are any, it is
-        answered and told to close, which no caller mistakes for a failure.
+        Whoever is connected is served, accepted by now or not. A caller that keeps a connection may be about to use
+        it: for `linger` seconds, where there are any, it is answered and told to close, which no caller mistakes for a
+        failure.
         """
         self._draining = True
-        for server in self._servers:
-            server.close()
+        if self._manager is not None:
+            await end_listening(self._servers, self._manager, BACKLOG)
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         lingers = min(until, loop.time() + linger)

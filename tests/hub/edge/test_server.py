@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -284,6 +285,17 @@ async def test_a_connection_that_is_kept_is_answered_once_more_while_the_server_
     assert await draining is True
     await hub.server.close()
     assert await used.ended() and await idle.ended()
+
+
+async def test_who_has_connected_and_was_not_accepted_yet_is_answered_when_the_server_drains(hub: Hub) -> None:
+    with socket.create_connection(("127.0.0.1", hub.server.port)) as early:  # the loop has no turn: nobody accepts it
+        early.sendall(b"GET /early HTTP/1.1\r\nHost: h\r\n\r\n")
+        draining = asyncio.create_task(hub.server.drain(5, linger=5))
+        reader, writer = await asyncio.open_connection(sock=early)
+        hub.writers.append(writer)
+        heard = await Peer(reader, writer).hear()
+    assert (data_of(heard)[1], heard.headers["connection"]) == ("/early", "close")
+    assert await draining is True
 
 
 async def test_who_keeps_no_connection_is_not_lingered_for(hub: Hub) -> None:
