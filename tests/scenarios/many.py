@@ -195,14 +195,16 @@ class Many(Operated):
 
 
 class Guests(Parties):
-    """Parties at such a hub, whose calls take turns over its edges."""
+    """Parties at such a hub, whose calls take turns over its edges; without `turns` they keep their connections."""
 
-    def __init__(self, many: Many) -> None:
+    def __init__(self, many: Many, *, turns: bool = True) -> None:
         super().__init__(cast(RunningHub, many))  # all that parties ask of a hub is to be operated
+        self._turns = turns
 
     async def start(self, platform: SamplePlatform) -> SamplePlatform:
         await super().start(platform)
-        await take_turns(platform)
+        if self._turns:
+            await take_turns(platform)
         return platform
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -18,17 +19,19 @@ from routing.log.port import TopicPartition, partition_of
 from routing.worker.worker import GROUP
 from tests.scenarios import bodies
 from tests.scenarios.backing import PARTITIONS, OnEngines
-from tests.scenarios.parties import RECEIVER, party_of
+from tests.scenarios.parties import RECEIVER, got, party_of
 
 MODULES: Final = ("locations", "tariffs", "sessions")
 _PAUSE: Final = 0.03
+_BEGAN: Final = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 class Pushed(NamedTuple):
-    """One push: when it was answered (seconds), and its status_code; None: no answer came."""
+    """One push: when it was answered (seconds), its status_code (None: no answer came), and the state that it had."""
 
     at: float
     status_code: int | None
+    state: str
 
 
 class Stream:
@@ -48,32 +51,50 @@ class Stream:
 
     async def run(self) -> None:
         """Push until cancelled."""
-        owner = party_of(self._cpo)
         while True:
-            try:
-                answer = await self._cpo.call(
-                    "PUT", self._module, RECEIVER, *owner, self.body["id"], to=party_of(self._emsp), body=self.body
-                )
-                code = answer.status_code
-            except NoAnswer:
-                code = None
-            self.answers.append(Pushed(time.monotonic(), code))
+            await self.push()
             await asyncio.sleep(_PAUSE)
+
+    async def push(self) -> int | None:
+        """Push the next state; the status_code, None where no answer came."""
+        state = (_BEGAN + timedelta(seconds=len(self.answers))).strftime("%Y-%m-%dT%H:%M:%SZ")
+        body = self.body | {"last_updated": state}
+        try:
+            answer = await self._cpo.call(
+                "PUT", self._module, RECEIVER, *party_of(self._cpo), self.body["id"], to=party_of(self._emsp), body=body
+            )
+            code = answer.status_code
+        except NoAnswer:
+            code = None
+        self.answers.append(Pushed(time.monotonic(), code, state))
+        return code
 
     def stood_still(self, since: float) -> float:
         """The longest time from then on in which nothing was delivered, in seconds."""
         moments = [since, *(one.at for one in self.answers if one.at > since and one.status_code == 1000)]
         return max((later - earlier for earlier, later in pairwise(moments)), default=0.0)
 
+    def check_order(self) -> None:
+        """Each state came once at most and after those before it: all that were delivered, none that never will be."""
+        seen = [one.json["last_updated"] for one in got(self._emsp, self._module) if one.json["id"] == self.body["id"]]
+        assert seen == sorted(set(seen))
+        assert {one.state for one in self.answers if one.status_code == 1000} <= set(seen)
+        assert not {one.state for one in self.answers if one.status_code == 4003} & set(seen)
+
     @property
     def failed(self) -> list[int | None]:
         return [one.status_code for one in self.answers if one.status_code != 1000]
 
 
+def everywhere(cpo: SamplePlatform, emsp: SamplePlatform) -> list[Stream]:
+    """A stream in every partition of some modules, not begun."""
+    return [Stream(cpo, emsp, module, number) for module in MODULES for number in range(PARTITIONS)]
+
+
 @asynccontextmanager
 async def streaming(cpo: SamplePlatform, emsp: SamplePlatform) -> AsyncIterator[list[Stream]]:
     """A stream in every partition of some modules, begun once each was answered."""
-    streams = [Stream(cpo, emsp, module, number) for module in MODULES for number in range(PARTITIONS)]
+    streams = everywhere(cpo, emsp)
     running = [asyncio.create_task(stream.run()) for stream in streams]
     try:
         while not all(any(one.status_code == 1000 for one in stream.answers) for stream in streams):

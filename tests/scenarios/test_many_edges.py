@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Iterator
+from secrets import token_urlsafe
 
 import pytest
 
 from connectors.sample import SampleParty, SamplePlatform, sample_cpo, sample_emsp
 from connectors.values import Role
+from hub.sealed import STORED_REF
 from tests.engines.plugin import Engines
 from tests.scenarios import bodies
 from tests.scenarios.backing import OnEngines
@@ -83,6 +85,20 @@ async def test_pages_locations_and_results_come_back_through_whichever_edge(gues
             await emsp.call("POST", "commands", RECEIVER, "UNLOCK_CONNECTOR", to=party_of(cpo), body=command), 200, 1000
         )
         await emsp.wait_for(lambda one: one.module == "commands", after=after)
+
+
+async def test_a_url_too_long_to_be_sealed_comes_back_through_whichever_edge(guests: Guests) -> None:
+    cpo, emsp = await guests.pair()
+    own = emsp.response_url("commands", "UNLOCK_CONNECTOR")
+    urls = [f"{own}?q={token_urlsafe(200)}"[:255] for _ in range(2 * EDGES)]
+    for url in urls:
+        body = bodies.command(cpo, emsp, "UNLOCK_CONNECTOR") | {"response_url": url}
+        check(await emsp.call("POST", "commands", RECEIVER, "UNLOCK_CONNECTOR", to=party_of(cpo), body=body), 200, 1000)
+    refs = {one.json["response_url"].rpartition("/")[2] for one in got(cpo, "commands")}
+    assert len(refs) == len(urls) and {len(ref) for ref in refs} == {STORED_REF}
+    await eventually(
+        lambda: {url.partition("?q=")[2] for url in urls} == {one.query["q"] for one in got(emsp, "commands")}
+    )
 
 
 async def test_the_caller_of_a_directed_push_waits_on_its_edge_for_whichever_worker(guests: Guests) -> None:
