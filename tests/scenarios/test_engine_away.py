@@ -32,6 +32,7 @@ pytestmark = pytest.mark.timeout(300)  # engines start and start again, on machi
 HOW = pytest.mark.parametrize("how", ["killed", "stopped"])
 PUBLISH_SECONDS = 1.0
 BACK_WITHIN = 60.0
+FEW = 5
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +45,12 @@ def mortal(engines: Engines) -> Iterator[tuple[Kafka, Mongo]]:
 
 
 @pytest.fixture
-def hub(mortal: tuple[Kafka, Mongo], tmp_path: Path, vault: Vault) -> Iterator[RunningHub]:
-    """A hub on them, not started."""
-    made = RunningHub(
-        tmp_path / "hub", vault, backing=OnEngines(*mortal), publish_seconds=PUBLISH_SECONDS, start_seconds=30
-    )
+def hub(
+    request: pytest.FixtureRequest, mortal: tuple[Kafka, Mongo], tmp_path: Path, vault: Vault
+) -> Iterator[RunningHub]:
+    """A hub on them, not started; a test's parameter are settings of its own."""
+    settings: dict[str, object] = {"publish_seconds": PUBLISH_SECONDS, "start_seconds": 30}
+    made = RunningHub(tmp_path / "hub", vault, backing=OnEngines(*mortal), **settings | getattr(request, "param", {}))
     yield made
     for engine in mortal:
         engine.go_on()
@@ -259,6 +261,51 @@ async def test_without_mongodb_what_needs_no_store_goes_on(hub: RunningHub, mong
         answer = await cpo.call("POST", "cdrs", RECEIVER, to=party_of(emsp), body=cdr)
         check(answer, 201, 1000)
         assert len([one for one in got(emsp, "cdrs") if one.json["id"] == cdr["id"]]) == 1
+
+
+@pytest.mark.parametrize("hub", [{"unwritten_states": FEW}], indirect=True)
+async def test_what_waits_for_mongodb_is_bounded_of_sessions_and_is_the_logs_of_broadcasts(
+    hub: RunningHub, mongo: Mongo
+) -> None:
+    hub.start()
+    async with Parties(hub) as parties:
+        cpo, emsp = await parties.pair()
+        await taken(cpo, emsp)
+        await away(mongo, "killed")
+        await says(hub, "MongoDB")
+
+        sessions = [bodies.session(cpo, emsp) for _ in range(FEW + 5)]
+        told = [await put_session(cpo, emsp, each) for each in sessions]
+        for answer in told[:FEW]:
+            check(answer, 201, 1000)
+        for answer in told[FEW:]:
+            is_away(answer)
+        seen = {one.json["id"] for one in got(emsp, "sessions", "PUT")}
+        assert [each["id"] in seen for each in sessions] == [True] * FEW + [False] * 5
+
+        # more than a worker holds of what waits (4 MiB), so its partitions are paused, and the log is the buffer
+        await taken_broadcasts(
+            cpo, wanted := [bodies.location(party_of(cpo), padding="x" * 20_000) for _ in range(300)]
+        )
+        ids = {each["id"] for each in wanted}
+        assert not [one for one in got(emsp, "locations") if one.json["id"] in ids]
+        await relays(cpo, emsp)
+
+        await back(mongo, "killed")
+        await eventually(lambda: ids <= {one.json["id"] for one in got(emsp, "locations")}, within=BACK_WITHIN)
+        for each in sessions[FEW:]:
+            check(await put_session(cpo, emsp, each), 201, 1000)
+        await taken(cpo, emsp)
+        await ready(hub)
+        sent = [one.json["id"] for one in got(emsp, "sessions", "PUT")]
+        assert [sent.count(each["id"]) for each in sessions] == [1] * len(sessions)
+
+
+async def taken_broadcasts(cpo: SamplePlatform, locations: list[bodies.Json]) -> None:
+    """All are accepted, a few at a time."""
+    for first in range(0, len(locations), 8):
+        for answer in await asyncio.gather(*(put(cpo, each) for each in locations[first : first + 8])):
+            check(answer, 200, 1000)
 
 
 # --- at the start ----------------------------------------------------------------------------------------------------

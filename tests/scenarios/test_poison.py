@@ -1,100 +1,131 @@
-"""Records that no worker can handle, on a real Kafka: set aside, read by the command line, no obstacle to the next."""
+"""A record on Kafka that no worker can handle: set aside, counted, read by the command line; the next one goes on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import base64
 
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from tests.engines.plugin import Engines
+from routing.event import TYPE
+from routing.log.kafka.address import KafkaAddress
+from routing.log.port import Headers
 from tests.scenarios import bodies
-from tests.scenarios.backing import PARTITIONS, OnEngines
+from tests.scenarios.backing import PARTITIONS
+from tests.scenarios.conftest import MakeHub
 from tests.scenarios.hub import RunningHub
 from tests.scenarios.parties import HUB, RECEIVER, Parties, check, eventually, got, party_of
-from tests.scenarios.vault import Vault
 
 pytestmark = pytest.mark.timeout(240)
-AT_ONCE = 5.0
-"""Seconds; a second where nothing else is going on."""
+TOPIC = "ocpi.locations"
+COUNTED = f"ocpi_hub_records_set_aside_total{{topic={TOPIC}}}"
+JUNK = b"\xff\x00 no JSON, no UTF-8"
+WITHIN = 15.0
+"""Generous: the machine may be busy. What is asked for is a second, and the simulation measures that."""
 
 
-@pytest.fixture
-def backing(engines: Engines) -> OnEngines:
-    return OnEngines(engines.kafka(), engines.mongo())
+def address_of(hub: RunningHub) -> KafkaAddress:
+    return KafkaAddress.parse(hub.environment()["HUB_LOG"])
 
 
-@pytest.fixture
-def hub(tmp_path: Path, vault: Vault, backing: OnEngines) -> Iterator[RunningHub]:
-    with RunningHub(tmp_path / "hub", vault, backing=backing) as running:
-        yield running
-
-
-Record = tuple[bytes | None, list[tuple[str, bytes]], bytes]
-
-
-async def newest(backing: OnEngines, topic: str) -> Record:
-    """Key, headers and value of some event that the hub wrote."""
-    reader = AIOKafkaConsumer(bootstrap_servers=backing.kafka.address, enable_auto_commit=False)
+async def newest(address: KafkaAddress) -> tuple[bytes, Headers, bytes]:
+    """Key, headers and value of an event on the topic, as the hub wrote it."""
+    reader = AIOKafkaConsumer(bootstrap_servers=list(address.servers), enable_auto_commit=False)
     await reader.start()
     try:
-        reader.assign([TopicPartition(topic, number) for number in range(PARTITIONS)])
-        await reader.seek_to_beginning()
+        tps = [TopicPartition(address.topic(TOPIC), number) for number in range(PARTITIONS)]
+        (tp,) = [tp for tp, end in (await reader.end_offsets(tps)).items() if end]
+        reader.assign([tp])
+        await reader.seek_to_beginning(tp)
         record = await reader.getone()
-        return record.key, list(record.headers), record.value
+        return record.key or b"", tuple(record.headers), record.value or b""
     finally:
         await reader.stop()
 
 
-async def test_they_are_set_aside_with_a_reason_and_the_next_event_of_the_partition_is_delivered(
-    hub: RunningHub, backing: OnEngines
-) -> None:
-    topic = f"{backing.name}.ocpi.locations"
-    async with Parties(hub) as parties:
-        cpo, emsp = await parties.pair()
+async def write(address: KafkaAddress, key: bytes, headers: Headers, value: bytes) -> list[tuple[int, int]]:
+    """Straight to every partition of the topic, past every edge; partition and offset of each."""
+    producer = AIOKafkaProducer(bootstrap_servers=list(address.servers))
+    await producer.start()
+    try:
+        told = [
+            await producer.send_and_wait(address.topic(TOPIC), value, key=key, partition=number, headers=list(headers))
+            for number in range(PARTITIONS)
+        ]
+        return [(one.partition, one.offset) for one in told]
+    finally:
+        await producer.stop()
 
-        async def push() -> str:
-            body = bodies.location(party_of(cpo))
-            answer = await cpo.call("PUT", "locations", RECEIVER, *party_of(cpo), body["id"], to=HUB, body=body)
-            check(answer, 200, 1000)
-            return str(body["id"])
 
-        def arrived(ids: Sequence[str]) -> bool:
-            return {one.json["id"] for one in got(emsp, "locations")} >= set(ids)
+def changed(headers: Headers, **values: bytes) -> Headers:
+    return tuple((name, values.get(name, value)) for name, value in headers)
 
-        first = await push()
-        await eventually(lambda: arrived([first]), within=30)
-        key, headers, value = await newest(backing, topic)
-        (kind,) = [content for name, content in headers if name == "ce_type"]
-        stranger = [(name, kind[:-1] + b"99" if name == "ce_type" else content) for name, content in headers]
-        garbled = [(name, b"\xff" + content) for name, content in headers]
-        producer = AIOKafkaProducer(bootstrap_servers=backing.kafka.address)
-        await producer.start()
-        try:
-            for number in range(PARTITIONS):
-                await producer.send_and_wait(topic, b"\xff\xfe", key=key, partition=number)
-                await producer.send_and_wait(topic, value, key=key, headers=stranger, partition=number)
-                await producer.send_and_wait(topic, value, key=key, headers=garbled, partition=number)
-        finally:
-            await producer.stop()
-        ids = [await push() for _ in range(PARTITIONS * 8)]
-        await eventually(lambda: arrived(ids), within=AT_ONCE)
-        wanted = PARTITIONS * 3
 
-        async def are_set_aside() -> bool:
-            code, out, err = await hub.cli("poison", "list", "--json")
-            assert code == 0, err
-            return len(orjson.loads(out)) == wanted
+@pytest.mark.parametrize("backing", ["engines"], indirect=True)
+async def test_what_is_no_event_of_this_release_is_set_aside_and_the_next_event_goes_on(make_hub: MakeHub) -> None:
+    with make_hub() as hub:
+        async with Parties(hub) as parties:
+            cpo, emsp = await parties.pair()
+            first = bodies.location(party_of(cpo))
+            path = (*party_of(cpo), first["id"])
+            check(await cpo.call("PUT", "locations", RECEIVER, *path, to=HUB, body=first), 200, 1000)
+            address = address_of(hub)
+            key, headers, payload = await newest(address)
+            later = TYPE.replace(".v1", ".v9")
+            cases: dict[str, tuple[Headers, bytes]] = {
+                "is not": ((), JUNK),
+                later: (changed(headers, ce_type=later.encode()), payload),
+                "the envelope cannot be read": (changed(headers, ce_ocpihub=JUNK), payload),
+            }
+            for number, (reason, (wrong, value)) in enumerate(cases.items()):
+                before = emsp.recorder.count
+                stands = await write(address, key, wrong, value)
+                body = first | {"name": f"after {number}"}
+                check(await cpo.call("PUT", "locations", RECEIVER, *path, to=HUB, body=body), 200, 1000)
+                # the record was in front of it, in its own partition too
+                await eventually(
+                    lambda before=before, name=body["name"]: (  # type: ignore[misc]
+                        [one.json["name"] for one in got(emsp, "locations", after=before)] == [name]
+                    ),
+                    within=WITHIN,
+                )
+                await set_aside(hub, (number + 1) * PARTITIONS)
+                partition, offset = stands[0]
+                code, out, err = await hub.cli("poison", "show", TOPIC, str(partition), str(offset), "--json")
+                assert code == 0, err
+                shown = orjson.loads(out)
+                assert reason in shown["reason"]
+                assert shown["key"] == key.decode()
+                assert [name for name, _ in shown["headers"]] == [name for name, _ in wrong]
+                assert whole(shown) == value
+            hub.stop()
+            await hub.start_again()  # they are settled: nobody meets them again
+            before, last = emsp.recorder.count, first | {"name": "after the restart"}
+            check(await cpo.call("PUT", "locations", RECEIVER, *path, to=HUB, body=last), 200, 1000)
+            await eventually(lambda: bool(got(emsp, "locations", after=before)), within=WITHIN)
+            assert len(await listed(hub)) == len(cases) * PARTITIONS
 
-        await eventually(are_set_aside, within=30)
-    _, out, _ = await hub.cli("poison", "list", "--json")
-    listed = orjson.loads(out)
-    assert {row["topic"] for row in listed} == {"ocpi.locations"} and all(row["reason"] for row in listed)
-    assert any("v99" in row["reason"] for row in listed), [row["reason"] for row in listed]
-    one = listed[0]
-    code, out, err = await hub.cli("poison", "show", one["topic"], str(one["partition"]), str(one["offset"]), "--json")
+
+def whole(shown: bodies.Json) -> bytes:
+    """The value that `poison show` gives."""
+    return base64.b64decode(shown["value_base64"]) if shown.get("value_base64") else shown["value"].encode()
+
+
+async def set_aside(hub: RunningHub, count: int) -> None:
+    """So many are listed and counted."""
+
+    async def all_of_them() -> bool:
+        return len(await listed(hub)) == count
+
+    await eventually(all_of_them, within=WITHIN)
+    assert hub.metrics()[COUNTED] == count
+
+
+async def listed(hub: RunningHub) -> list[bodies.Json]:
+    """What `ocpi-hub poison list` says."""
+    code, out, err = await hub.cli("poison", "list", "--json")
     assert code == 0, err
-    assert orjson.loads(out)["reason"] == one["reason"]
-    assert hub.metrics()["ocpi_hub_records_set_aside_total{topic=ocpi.locations}"] == wanted
+    rows: list[bodies.Json] = orjson.loads(out)
+    assert {row["topic"] for row in rows} <= {TOPIC}
+    return rows
