@@ -108,8 +108,9 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        if self._platform.whose is not None:
-            self._by = self._platform.whose.begun_by(transport.get_extra_info("peername")[1])
+        peer = transport.get_extra_info("peername")  # None: it was killed before it was accepted
+        if self._platform.whose is not None and peer is not None:
+            self._by = self._platform.whose.begun_by(peer[1])
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._at_work is not None:

@@ -28,7 +28,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from routing.log.kafka.address import KafkaAddress
 from routing.log.kafka.answers import Answer
 from routing.log.kafka.options import client_options, why_away, words
-from routing.log.kafka.wire import BACKOFF, BACKOFF_MS, REQUEST_MS, KafkaError, shut
+from routing.log.kafka.wire import BACKOFF, BACKOFF_MS, REQUEST_MS, KafkaError, fail_quietly, shut
 from routing.log.port import (
     Headers,
     LogAway,
@@ -307,6 +307,7 @@ class Publisher:
         try:
             async with asyncio.timeout(REQUEST_MS / 1000):
                 await producer.start()
+            fail_quietly(producer)
         except (TimeoutError, KafkaError) as error:
             await shut(producer, within=BACKOFF)
             if isinstance(error, KafkaConnectionError | TimeoutError):

@@ -147,6 +147,21 @@ class Wire:
         return self._client
 
 
+def fail_quietly(producer: Any) -> None:
+    """Have the end of a started producer's sending fail what it had, and nothing more.
+
+    What it comes with reaches for a transaction as well, which a producer that is only idempotent has not.
+    """
+    sender = producer._sender  # noqa: SLF001
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            producer._message_accumulator.fail_all(error)  # noqa: SLF001
+
+    sender.sender_task.remove_done_callback(sender._fail_all)  # noqa: SLF001
+    sender.sender_task.add_done_callback(ended)
+
+
 async def shut(producer: Any, *, within: float) -> None:
     """Let a producer send what it has, for so long; then drop what is left and close its connections."""
     try:

@@ -79,6 +79,29 @@ class Load:
             await asyncio.sleep(0.005)
 
 
+async def test_a_client_whose_sending_ends_fails_what_it_had_and_is_made_anew(alone: Kafka) -> None:
+    log = alone.log
+    said: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+    await log.publish(LOCATIONS, b"key", (), b"before", within=10)
+    publisher: Publisher = log.publisher
+    producer = publisher._producer
+    assert producer is not None
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("broken for a test")
+
+    producer._message_accumulator.drain_by_nodes = broken
+    with pytest.raises(LogError):
+        await log.publish(LOCATIONS, b"key", (), b"meanwhile", within=5)
+    await until_well(log)
+    await log.publish(LOCATIONS, b"key", (), b"after", within=10)
+    assert publisher._producer is not producer
+    assert said == []
+    there = [value for values in (await everything(log)).values() for value in values]
+    assert [value for value in there if value != b"meanwhile"] == [b"before", b"after"]
+
+
 async def test_a_broker_that_is_killed_loses_nothing_doubles_nothing_and_keeps_the_order(
     alone: Kafka, victim: Broker
 ) -> None:
