@@ -59,5 +59,7 @@ class Result:
         self.marked = sum(pairs) / len(pairs) if pairs else 0.0
         if self.marked > MOST_MARKED and not self.plan.bare:
             self.broken.append(f"marks cover {self.marked:.0%} of the broadcasts: too little could be judged")
+        for reason, count in Counter(mark.reason for mark in facts.marks).most_common():
+            self.notes.append(f"{count} marks at the end: {reason}")
         self.calls, self.codes = len(load.told), dict(sorted(load.codes.items()))
         self.requests = sum(len(each.begun) for each in facts.recipients.values())
