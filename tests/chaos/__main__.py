@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import uvloop
 
 from tests.chaos import fleet_run, run
-from tests.chaos.plans import Plan, broken, broken_fleet, broken_fleets, fleet, honest, switches
+from tests.chaos.plans import Plan, broken, broken_fleet, broken_fleets, fleets, honest, switches
 from tests.chaos.report import row, say, table
 from tests.chaos.verdict import Result
 from tests.engines.fetch import NotHere
@@ -76,7 +76,7 @@ def _plans(given: argparse.Namespace) -> list[Plan]:
 def _fleet_plans(given: argparse.Namespace) -> list[Plan]:
     if given.switch:
         return [broken_fleet(given.switch)]
-    return ([] if given.only_switches else [fleet(given.each)]) + ([] if given.no_switches else broken_fleets())
+    return ([] if given.only_switches else fleets(given.each)) + ([] if given.no_switches else broken_fleets())
 
 
 def _embedded(plan: Plan, seed: int) -> Result:
@@ -92,10 +92,10 @@ async def _fleets(plans: Sequence[Plan], seed: int, results: list[Result]) -> st
         return "the fleet was left out: HUB_TEST_ENGINES=off; to have it: unset it"
     try:
         async with fleet_run.engines() as (kafka, mongo):
-            for plan in plans:
+            for of_plan, plan in enumerate(plans, start=seed):
                 trouble = ", ".join(f"{count} {kind}" for kind, count in plan.troubles.items())
-                print(f"{plan.what}: {trouble} (seed {seed})", flush=True)
-                results.append(await fleet_run.run(plan, seed, kafka, mongo))
+                print(f"{plan.what}: {trouble} (seed {of_plan})", flush=True)
+                results.append(await fleet_run.run(plan, of_plan, kafka, mongo))
                 say(results[-1])
     except NotHere as error:
         return f"the fleet was left out: {error}"

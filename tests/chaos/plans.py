@@ -11,6 +11,8 @@ from tests.switches import SWITCHES
 _SHORT = {"HUB_DIRECTED_SECONDS": "5", "HUB_CONNECT_SECONDS": "1"}
 """A directed push waits no longer than this for its turn, and so no drain waits for it."""
 
+_MOST_EACH = 5
+
 _NARROW = {"HUB_LANE_MAX_WAITING": "10"}
 """The slow recipient's lane is full all the time."""
 
@@ -57,9 +59,17 @@ def switches() -> list[Plan]:
     return [broken(switch) for switch in SWITCHES]
 
 
-def fleet(each: int) -> Plan:
-    """Several edges and workers on Kafka and MongoDB, and so much of every kind of trouble."""
-    return Plan("a fleet", 0, settings=_SHORT, troubles=dict.fromkeys(kinds.KINDS, each))
+def fleets(each: int) -> list[Plan]:
+    """Several edges and workers on Kafka and MongoDB, and so much of every kind of trouble.
+
+    Every few of each meet a new fleet: a restart leaves a mark now and then, and what a mark covers is judged no more.
+    """
+    runs = max(1, -(-each // _MOST_EACH))
+    counts = [each // runs + (number < each % runs) for number in range(runs)]
+    return [
+        Plan(f"fleet {number}" if runs > 1 else "a fleet", 0, troubles=dict.fromkeys(kinds.KINDS, count))
+        for number, count in enumerate(counts, start=1)
+    ]
 
 
 def broken_fleet(switch: str) -> Plan:

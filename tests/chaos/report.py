@@ -31,9 +31,12 @@ def table(results: list[Result]) -> None:
     print()
     for cells in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+    done: Counter[str] = Counter()
     for result in results:
         if result.plan.troubles and result.plan.switch is None:
-            print(f"{result.plan.name}: {', '.join(f'{kind} {count}' for kind, count in sorted(result.done.items()))}")
+            done += result.done
+    if done:
+        print(f"the fleet had: {', '.join(f'{kind} {count}' for kind, count in sorted(done.items()))}")
 
 
 def row(result: Result) -> dict[str, Any]:

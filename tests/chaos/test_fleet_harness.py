@@ -10,6 +10,7 @@ import sys
 from connectors.values import PartyId, Role
 from routing.event import Event, Operation
 from routing.log.port import Position, TopicPartition
+from tests.chaos import kinds, plans
 from tests.chaos.pauses import Pauses
 from tests.chaos.peers import owner
 from tests.judging import Facts, Stood, judge
@@ -107,3 +108,10 @@ def test_what_was_appended_after_its_503_and_sent_is_found() -> None:
     assert broken == ["P1: seq 1 was appended after its 503 was told, and sent all the same"]
     assert judge(facts([], [stood(1, late=True)], {1: 503}, {})) == []
     assert len(judge(facts([begun(1, 1.0)], [stood(1, late=True)], {1: 503}, {}))) == 1
+
+
+def test_what_is_asked_of_fleets_is_shared_out_so_that_none_meets_too_much() -> None:
+    for each in (1, 3, 5, 6, 20, 23):
+        counts = [plan.troubles for plan in plans.fleets(each)]
+        assert all(sum(count[kind] for count in counts) == each for kind in kinds.KINDS)
+        assert all(0 < count[kind] <= 5 for count in counts for kind in kinds.KINDS)
