@@ -65,6 +65,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._stop_by = math.inf
+        self._holds_since: float | None = None
         self.failure: str | None = None
         """Why the worker does not work any more, though nobody stopped it: a defect (readiness says so)."""
         self.behind = 0.0
@@ -206,16 +207,23 @@ class Worker:
     async def _look_often(self) -> None:
         """Cut off what is in flight before another owner can begin, when the log has not heard of us for too long."""
         held = True
+        self._holds_since = self._clock.monotonic()
         while True:
             await asyncio.sleep(_LOOK_EVERY)
             holds = self._consumer.holds()
             if holds is not held:
                 held = holds
+                self._holds_since = self._clock.monotonic() if holds else None
                 self.delivery.go_on() if holds else self.delivery.cut_off()
 
     def _sweep(self) -> None:
-        """Nothing stays unsettled for long: who holds the oldest event of a partition is marked."""
+        """Nothing stays unsettled for long: who holds the oldest event of a partition is marked.
+
+        The time in which the log was away, and nothing could be begun, is nobody's slowness.
+        """
         limit = self._clock.monotonic() - self._settings.unsettled_most
+        if self._holds_since is None or self._holds_since > limit:
+            return
         for owned in self._owned.values():
             oldest = owned.tracker.oldest()
             if owned.active and oldest is not None and oldest.held and oldest.since < limit:
