@@ -10,17 +10,21 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from routing.policy import DeliverySettings
 from routing.worker.lane import Lane
 from routing.worker.slot import Line, Slot
 
+_CALLERS_SECONDS: Final = 0.5
+
 
 class Turns:
     """The lanes of one process. `may_begin` says whether a slot's partition is ours; `begin` serves a slot.
 
-    `reading` says whether a replay window is being read: who has a caller waiting there waits for the reading, so
-    broadcasts are begun one in a turn meanwhile.
+    `reading` says whether a replay window is being read: who has a caller waiting there waits for the reading. Then,
+    and for a moment after each push with a caller, broadcasts are begun one in a turn: such a push needs several turns
+    of the event loop until it is answered, and each is as long as what was begun.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Turns:
         self._reading = reading
         self._line: deque[Lane] = deque()
         self._coming = False
+        self._callers_until = 0.0
 
     def lane(self, platform: str) -> Lane:
         """The lane towards a platform, made at the first need."""
@@ -61,6 +66,7 @@ class Turns:
         """Begin what may be begun in this lane, broadcasts when its turn comes."""
         while (slot := lane.next(Line.URGENT, self._settings.directed_at_once)) is not None:
             if self._may_begin(slot):
+                self._callers_until = asyncio.get_running_loop().time() + _CALLERS_SECONDS
                 self._count(lane, slot, Line.URGENT)
         waiting, begun = lane.ready[Line.BROADCASTS], lane.begun_now[Line.BROADCASTS]
         if waiting and not lane.in_line and begun < self._settings.broadcasts_at_once:
@@ -75,7 +81,8 @@ class Turns:
 
     def _turn(self) -> None:
         self._coming = False
-        for _ in range(1 if self._reading() else self._settings.begun_a_turn):
+        waited_for = self._reading() or asyncio.get_running_loop().time() < self._callers_until
+        for _ in range(1 if waited_for else self._settings.begun_a_turn):
             if not self._line:
                 break
             lane = self._line.popleft()
