@@ -20,11 +20,12 @@ from routing.log.kafka.parts import Part
 from routing.log.kafka.wire import BACKOFF, REQUEST_MS, KafkaError, Wire, failure
 from routing.log.port import Record, TopicPartition
 
-AHEAD_BYTES: Final = 4 * 2**20
-"""What is fetched ahead of the reader, over all partitions; a broker's next answer may come on top."""
+AHEAD_BYTES: Final = 512 * 1024
+"""What is fetched ahead of the reader, over all partitions; a broker's next answer may come on top. A push with a
+caller stands behind it while a backlog is read: at eight times as much its p99 was 526 ms, at this 119."""
 
-ANSWER_BYTES: Final = 2 * 2**20
-PARTITION_BYTES: Final = 2**20
+ANSWER_BYTES: Final = 256 * 1024
+PARTITION_BYTES: Final = 128 * 1024
 _LEAST_BYTES: Final = 2**16
 _MOST_EPOCH: Final = 2**31 - 1
 _LANE: Final = "fetch"
