@@ -11,7 +11,7 @@ from tests.switches import SWITCHES
 _SHORT = {"HUB_DIRECTED_SECONDS": "5", "HUB_CONNECT_SECONDS": "1"}
 """A directed push waits no longer than this for its turn, and so no drain waits for it."""
 
-_MOST_EACH = 5
+_MOST_EACH = 3
 
 _NARROW = {"HUB_LANE_MAX_WAITING": "10"}
 """The slow recipient's lane is full all the time."""
