@@ -7,13 +7,19 @@ greater position. All of this is pure.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from connectors.values import PartyId
+from connectors import digits
+from connectors.errors import InvalidParameters
+from connectors.values import Module, PartyId
 from routing.event import Event, Operation
 from routing.fold import Request, fold, lay, request_of
 from routing.log.port import Position
+
+_PUBLISH: Final = b'"publish"'
+_TRUE: Final = re.compile(rb'"publish"\s*:\s*true')
 
 
 class StateKey(NamedTuple):
@@ -45,7 +51,7 @@ class ObjectState:
     `body` is the whole object where its base is known: a PUT as received, or (`composed`) that with parts laid over
     it; `base` is the position of that PUT. Without one it is None and `parts` holds what is known, oldest first.
     `deleted` marks a tombstone. `unconfirmed` says that a push whose outcome is unknown may have changed it at the
-    audience.
+    audience. `unpublished` says of a location that its owner has it in no list but for those an agreement names.
     """
 
     key: StateKey
@@ -58,6 +64,7 @@ class ObjectState:
     deleted: bool = False
     unconfirmed: bool = False
     base: Position | None = None
+    unpublished: bool = False
 
     @property
     def empty(self) -> bool:
@@ -89,15 +96,39 @@ def after(
     if event.operation is Operation.DELETE:
         return ObjectState(key, position, event.version, deleted=True, base=position)
     if not needs_base(event):
-        return ObjectState(key, position, event.version, body=event.payload, last_updated=last_updated, base=position)
+        return ObjectState(
+            key, position, event.version, body=event.payload, last_updated=last_updated, base=position,
+            unpublished=unpublished(event.module, event.payload),
+        )  # fmt: skip
     if before is None or before.deleted or before.empty:
         return ObjectState(key, position, event.version, parts=(_part(new),), last_updated=last_updated)
     if before.body is not None:
         laid = lay(before.body, new.path, new, level=0)
         if laid is not None:
-            return replace(before, key=key, position=position, body=laid, composed=True, last_updated=last_updated)
+            hidden = unpublished(event.module, laid)
+            return replace(
+                before, key=key, position=position, body=laid, composed=True, last_updated=last_updated,
+                unpublished=hidden,
+            )  # fmt: skip
     parts = fold(tuple(_request(part, before.position) for part in before.parts), new)
     return replace(before, key=key, position=position, parts=tuple(_part(r) for r in parts), last_updated=last_updated)
+
+
+def unpublished(module: str, body: bytes) -> bool:
+    """Whether this is a location whose `publish` is false (OCPI 2.2.1, 8.3.1); one that cannot be read counts as such.
+
+    Asked of every location that is broadcast, so what is plainly published is told without reading it.
+    """
+    if module != Module.LOCATIONS:
+        return False
+    at = body.find(_PUBLISH)
+    if at >= 0 and body.find(_PUBLISH, at + 1) < 0 and _TRUE.match(body, at) is not None:
+        return False
+    try:
+        location = digits.decode(body)
+    except InvalidParameters:
+        return True
+    return not isinstance(location, dict) or location.get("publish") is False
 
 
 def requests(state: ObjectState) -> tuple[Request, ...]:

@@ -9,9 +9,11 @@ Object ids come from outside and may hold any character, so keys are bytes in wh
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Collection
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -24,6 +26,7 @@ from routing.log.port import Headers
 from routing.state import Part, StateKey
 from routing.store.port import CdrKey
 
+_ESCAPED = re.compile("\1[\1\2]")
 _PLAIN = ("id", "versions_url", "version", "removed", "created", "updated", "revision")
 _KNOWN = frozenset(field.name for field in fields(Platform))
 
@@ -141,6 +144,32 @@ def state_key(key: StateKey) -> bytes:
         variant = variant.replace("\1", "\1\1").replace("\0", "\1\2")
     country, party = key.owner
     return f"{key.module}\0{audience}\0{country}{party}\0{variant}\0{key.object_id}".encode("utf-8", "surrogatepass")
+
+
+def state_range(module: str, audience: PartyId | None, owner: PartyId) -> tuple[bytes, bytes]:
+    """Between these two, both exclusive, are the keys of this owner's states, and no others."""
+    first = state_key(StateKey(owner, module, "", "", audience))[:-1]
+    return first, first[:-1] + b"\1"
+
+
+def state_key_of(key: bytes) -> StateKey:
+    """The key that `state_key` made this of. Raises ValueError for what it made of none."""
+    module, audience, owner, variant, object_id = key.decode("utf-8", "surrogatepass").split("\0", 4)
+    if "\1" in variant:
+        variant = _ESCAPED.sub(lambda found: "\0" if found[0] == "\1\2" else "\1", variant)
+    reader = None if audience == "*" else PartyId(audience[:2], audience[2:])
+    return StateKey(PartyId(owner[:2], owner[2:]), module, object_id, variant, reader)
+
+
+def moment(last_updated: str | None) -> int | None:
+    """The UTC ms of an OCPI DateTime, to the nearest; without a designator it is UTC (OCPI 2.2.1, 16.3). None: it
+    cannot be read.
+    """
+    try:
+        at = datetime.fromisoformat(last_updated or "")
+    except ValueError:
+        return None
+    return round((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def encode_parts(parts: tuple[Part, ...]) -> bytes | None:

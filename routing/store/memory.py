@@ -7,7 +7,7 @@ store outlives a killed process. `Hooks` decide how long things take and what fa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -16,15 +16,18 @@ from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
 from routing.state import ObjectState, StateKey
-from routing.store.codec import held
+from routing.store.codec import held, moment, state_key
 from routing.store.port import (
+    LIST_BYTES,
     CdrKey,
     CdrRecord,
     Conflict,
     Lease,
     LeaseLost,
     Mark,
+    Selection,
     SetAside,
+    StateCount,
     StoreAway,
     Taken,
 )
@@ -172,6 +175,42 @@ class MemoryStore:
             if there is None or state.position > there.position:
                 stored[state.key] = state
         await self._after("write_states")
+
+    async def list_states(
+        self, wanted: Selection, *, after: StateKey | None = None, skip: int = 0, limit: int
+    ) -> Sequence[ObjectState]:
+        await self._before("list_states")
+        owners = frozenset(wanted.owners)
+        behind = b"" if after is None else state_key(after)
+        found = [
+            state
+            for key, state in sorted((state_key(key), state) for key, state in self._of(wanted) if key.owner in owners)
+            if key > behind
+            and _listed(state, wanted)
+            and (not state.unpublished or state.key.owner in wanted.unpublished)
+        ][skip : skip + limit]
+        size = 0
+        for at, state in enumerate(found, start=1):
+            size += len(state.body or b"")
+            if size >= LIST_BYTES:
+                found = found[:at]
+                break
+        await self._after("list_states")
+        return found
+
+    async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:
+        await self._before("count_states")
+        states = [state for key, state in self._of(wanted) if key.owner == owner]
+        listed = [state for state in states if _listed(state, wanted)]
+        hidden = sum(state.unpublished for state in listed)
+        unsure = sum(state.unconfirmed or (state.body is None and bool(state.parts)) for state in states)
+        await self._after("count_states")
+        return StateCount(len(listed) - hidden, hidden, unsure)
+
+    def _of(self, wanted: Selection) -> Iterator[tuple[StateKey, ObjectState]]:
+        for key, state in self.data.states.items():
+            if (key.module, key.audience) == (wanted.module, wanted.audience):
+                yield key, state
 
     # --- CDR memory --------------------------------------------------------------------------------------------------
 
@@ -374,3 +413,12 @@ def _rank(record: CdrRecord) -> tuple[Position, bool]:
 
 def _named(mark: Mark) -> str:
     return f"the mark of {mark.platform} in {mark.tp.topic}/{mark.tp.partition}"
+
+
+def _listed(state: ObjectState, wanted: Selection) -> bool:
+    if state.body is None or state.deleted:
+        return False
+    at = moment(state.last_updated)
+    if at is None:
+        return True
+    return (wanted.since is None or at >= wanted.since) and (wanted.before is None or at < wanted.before)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from connectors.values import PartyId
 from routing.agreements import Agreement
@@ -126,6 +126,39 @@ class CdrRecord:
     location: str | None = None
 
 
+LIST_BYTES: Final = 8 * 2**20
+"""A list of states ends with the one by which its bodies have so many bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The objects that a list is of: those of `module` and these owners, for everybody (None) or for one audience.
+
+    Only what is known whole: no tombstones, and nothing of which parts alone are known. Of owners in `unpublished` what
+    is not published too. `last_updated` is compared to the millisecond: `since` inclusive, `before` exclusive, UTC ms;
+    what has none that can be read is never left out.
+    """
+
+    module: str
+    audience: PartyId | None
+    owners: tuple[PartyId, ...]
+    unpublished: frozenset[PartyId] = frozenset()
+    since: int | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """How many objects of one owner a selection has: `published`, and `unpublished`, which not everybody may see.
+
+    `unsure` are those, whatever their dates, of which only parts are known, or not whether a push came through.
+    """
+
+    published: int = 0
+    unpublished: int = 0
+    unsure: int = 0
+
+
 class Store(Protocol):
     """Every call but `start`, `close`, `trouble` and `watch` may raise StoreAway."""
 
@@ -172,6 +205,17 @@ class Store(Protocol):
 
     async def write_states(self, states: Sequence[ObjectState]) -> None:
         """Each conditional on a greater position than the stored one; one that is there already counts as done."""
+
+    async def list_states(
+        self, wanted: Selection, *, after: StateKey | None = None, skip: int = 0, limit: int
+    ) -> Sequence[ObjectState]:
+        """In the order of `codec.state_key`, those behind `after`, without the first `skip`; at most `limit`.
+
+        Fewer also once they have LIST_BYTES. However many are before `after`, it costs no more.
+        """
+
+    async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:
+        """Of this owner. It looks at every state of the owner, so it is nothing for each call."""
 
     # --- CDR memory --------------------------------------------------------------------------------------------------
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from routing.event import Event, Operation
 from routing.log.port import Position
-from routing.state import ObjectState, after, key_of, needs_base, requests, whole_for
+from routing.state import ObjectState, after, key_of, needs_base, requests, unpublished, whole_for
 from tests.routing.events import EMSP, at, event
 
 
@@ -67,3 +69,36 @@ def test_the_whole_of_everybody_is_not_for_one_who_was_told_something_newer_than
     assert whole_for(everybody, replace(mine, position=at(1))) is not None
     assert whole_for(everybody, replace(mine, position=at(2))) is None
     assert whole_for(grown(event("PATCH", {"a": 1})), None) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "hidden"),
+    [
+        (b'{"publish":true}', False),
+        (b'{"publish" :\n true}', False),
+        (b'{"publish":false}', True),
+        (b'{"publish" : false}', True),
+        (b'{"pub\\u006cish":false}', True),
+        (b'{"own":{"publish":true},"publish":false}', True),
+        (b'{"own":{"publish":false},"publish":true}', False),
+        (b'{"own":{"publish":true}}', False),
+        (b'{"name":"\\"publish\\":true","publish":false}', True),
+        (b'{"publish":null}', False),
+        (b"{}", False),
+        (b"[]", True),
+        (b'{"publish":false', True),
+    ],
+)
+def test_a_location_with_publish_false_is_not_published_however_that_is_written(body: bytes, hidden: bool) -> None:
+    assert unpublished("locations", body) is hidden
+    assert not unpublished("tariffs", body)
+
+
+def test_whether_a_location_is_published_follows_its_puts_and_patches() -> None:
+    put, hide, show = ({"id": "L1", "publish": False}, {"publish": False}, {"publish": True})
+    assert grown(event("PUT", put)).unpublished
+    assert not grown(event("PUT", put), event("PATCH", show)).unpublished
+    assert grown(event("PUT", {"publish": True}), event("PATCH", hide)).unpublished
+    assert grown(event("PUT", put), event("PATCH", {"name": "n"})).unpublished
+    assert grown(event("PUT", put), event("PATCH", {"status": "CHARGING"}, "E1")).unpublished
+    assert not grown(event("PUT", put), event("DELETE")).unpublished

@@ -1,4 +1,4 @@
-"""The store port on one SQLite file: one thread writes, one reads, the event loop does neither."""
+"""The store port on one SQLite file: one thread writes, one reads, one lists; the event loop does none of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from connectors.values import PartyId
 from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import TopicPartition
@@ -14,7 +15,7 @@ from routing.store.embedded import agreements, leases, platforms, records
 from routing.store.embedded import states as objects
 from routing.store.embedded.schema import FILE, open_reader, open_writer
 from routing.store.embedded.threads import Reader, Writer
-from routing.store.port import CdrKey, CdrRecord, Lease, Mark, SetAside
+from routing.store.port import CdrKey, CdrRecord, Lease, Mark, Selection, SetAside, StateCount
 
 
 class EmbeddedStore:
@@ -27,23 +28,28 @@ class EmbeddedStore:
         path = folder / FILE
         self._writer = Writer("store-writer", partial(open_writer, path, busy))
         self._reader = Reader("store-reader", partial(open_reader, path, busy))
+        # A list may go through very much, and nobody else's read should wait for it.
+        self._lister = Reader("store-lister", partial(open_reader, path, busy))
         self._watchers: list[Callable[[], None]] = []
 
     async def start(self) -> None:
         await self._writer.start()
         try:
             await self._reader.start()
+            await self._lister.start()
         except BaseException:
+            await self._reader.close()
             await self._writer.close()
             raise
 
     async def close(self) -> None:
-        # The reader first: the last connection to close moves the WAL into the file, and only the writer may write.
+        # Readers first: the last connection to close moves the WAL into the file, and only the writer may write.
+        await self._lister.close()
         await self._reader.close()
         await self._writer.close()
 
     def trouble(self) -> str | None:
-        return self._writer.trouble() or self._reader.trouble()
+        return self._writer.trouble() or self._reader.trouble() or self._lister.trouble()
 
     # --- the directory -----------------------------------------------------------------------------------------------
 
@@ -79,6 +85,14 @@ class EmbeddedStore:
 
     async def write_states(self, states: Sequence[ObjectState]) -> None:
         await self._writer.submit(lambda c: objects.write(c, states))
+
+    async def list_states(
+        self, wanted: Selection, *, after: StateKey | None = None, skip: int = 0, limit: int
+    ) -> Sequence[ObjectState]:
+        return await self._lister.submit(lambda c: objects.select(c, wanted, after, skip, limit))
+
+    async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:
+        return await self._lister.submit(lambda c: objects.count(c, wanted, owner))
 
     # --- CDR memory --------------------------------------------------------------------------------------------------
 

@@ -11,13 +11,16 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+from connectors.values import PartyId
 from routing.log.port import Position
 from routing.state import ObjectState, StateKey
-from routing.store.codec import decode_parts, encode_parts, state_key
+from routing.store.codec import decode_parts, encode_parts, state_key, state_key_of, state_range
+from routing.store.port import LIST_BYTES, Selection, StateCount
 
 _COMPOSED: Final = 1
 _DELETED: Final = 2
 _UNCONFIRMED: Final = 4
+_UNPUBLISHED: Final = 8
 
 _WRITE_ROWS: Final = (50, 8, 1)
 _READ_ROWS: Final = (100, 10, 1)
@@ -34,6 +37,7 @@ def write(connection: sqlite3.Connection, states: Sequence[ObjectState]) -> None
                     (_COMPOSED if state.composed else 0)
                     | (_DELETED if state.deleted else 0)
                     | (_UNCONFIRMED if state.unconfirmed else 0)
+                    | (_UNPUBLISHED if state.unpublished else 0)
                 )
                 values += (
                     state_key(state.key),
@@ -64,6 +68,77 @@ def read(connection: sqlite3.Connection, keys: Sequence[StateKey]) -> Mapping[St
     return found
 
 
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+_WHOLE: Final = f"body IS NOT NULL AND flags & {_DELETED} = 0"
+_AT: Final = "CAST(round((julianday(last_updated) - 2440587.5) * 86400000) AS INTEGER)"
+_SELECT: Final = """
+    SELECT key, epoch, offset, base_epoch, base_offset, flags, version, last_updated, parts, body FROM states
+"""
+
+
+def select(
+    connection: sqlite3.Connection, wanted: Selection, after: StateKey | None, skip: int, limit: int
+) -> Sequence[ObjectState]:
+    behind = b"" if after is None else state_key(after)
+    found: list[ObjectState] = []
+    size = 0
+    ranges = sorted((*state_range(wanted.module, wanted.audience, owner), owner) for owner in set(wanted.owners))
+    for first, last, owner in ranges:
+        if behind >= last:
+            continue
+        where, values = _within(wanted, max(first, behind), last)
+        if owner not in wanted.unpublished:
+            where += f" AND flags & {_UNPUBLISHED} = 0"
+        if skip:
+            passed = connection.execute(f"SELECT key FROM states WHERE {where} ORDER BY key LIMIT ?", (*values, skip))  # noqa: S608
+            skipped = passed.fetchall()
+            skip -= len(skipped)
+            if skip:
+                continue
+            values[0] = skipped[-1][0]
+        rows = connection.execute(f"{_SELECT} WHERE {where} ORDER BY key LIMIT ?", (*values, limit - len(found)))
+        for row in rows:
+            state = _state(state_key_of(row[0]), row)
+            found.append(state)
+            size += len(state.body or b"")
+            if size >= LIST_BYTES:
+                rows.close()
+                return found
+        if len(found) == limit:
+            break
+    return found
+
+
+def count(connection: sqlite3.Connection, wanted: Selection, owner: PartyId) -> StateCount:
+    first, last = state_range(wanted.module, wanted.audience, owner)
+    dates, moments = _dated(wanted)
+    listed = f"{_WHOLE}{dates}"
+    row = connection.execute(
+        f"SELECT count(*) FILTER (WHERE {listed} AND flags & {_UNPUBLISHED} = 0),"  # noqa: S608 - no word of anybody
+        f" count(*) FILTER (WHERE {listed} AND flags & {_UNPUBLISHED} != 0),"
+        f" count(*) FILTER (WHERE flags & {_UNCONFIRMED} != 0 OR (body IS NULL AND parts IS NOT NULL))"
+        " FROM states WHERE key > ? AND key < ?",
+        (*moments, *moments, first, last),
+    ).fetchone()
+    return StateCount(*row)
+
+
+def _within(wanted: Selection, first: bytes, last: bytes) -> tuple[str, list[Any]]:
+    dates, moments = _dated(wanted)
+    return f"key > ? AND key < ? AND {_WHOLE}{dates}", [first, last, *moments]
+
+
+def _dated(wanted: Selection) -> tuple[str, list[int]]:
+    """What cannot be read as a date is NULL for SQLite, and left in."""
+    clauses, moments = "", []
+    for sign, moment in ((">=", wanted.since), ("<", wanted.before)):
+        if moment is not None:
+            clauses += f" AND coalesce({_AT} {sign} ?, 1)"
+            moments.append(moment)
+    return clauses, moments
+
+
 def _state(key: StateKey, row: tuple[Any, ...]) -> ObjectState:
     _, epoch, offset, base_epoch, base_offset, flags, version, last_updated, parts, body = row
     return ObjectState(
@@ -77,6 +152,7 @@ def _state(key: StateKey, row: tuple[Any, ...]) -> ObjectState:
         deleted=bool(flags & _DELETED),
         unconfirmed=bool(flags & _UNCONFIRMED),
         base=None if base_epoch is None else Position(base_epoch, base_offset),
+        unpublished=bool(flags & _UNPUBLISHED),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from connectors.values import PartyId
 from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import TopicPartition
@@ -14,9 +15,11 @@ from routing.store.mongo import states as objects
 from routing.store.mongo.connection import Connection
 from routing.store.mongo.schema import bring_up_to_date
 from routing.store.mongo.watch import Watch
-from routing.store.port import CdrKey, CdrRecord, Lease, Mark, SetAside
+from routing.store.port import CdrKey, CdrRecord, Lease, Mark, Selection, SetAside, StateCount
 
 _EXPIRE_SECONDS: Final = 30.0
+_LIST_SECONDS: Final = 15.0
+_COUNT_SECONDS: Final = 120.0
 
 
 class MongoStore:
@@ -84,6 +87,14 @@ class MongoStore:
 
     async def write_states(self, states: Sequence[ObjectState]) -> None:
         await self._run(objects.write, states, self._connection.timeout)
+
+    async def list_states(
+        self, wanted: Selection, *, after: StateKey | None = None, skip: int = 0, limit: int
+    ) -> Sequence[ObjectState]:
+        return await self._connection.run_long(_LIST_SECONDS, objects.select, wanted, after, skip, limit)
+
+    async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:
+        return await self._connection.run_long(_COUNT_SECONDS, objects.count, wanted, owner)
 
     # --- CDR memory --------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Final
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
+from routing.store.codec import moment
 from routing.store.mongo import leases
 from routing.store.mongo.connection import Connection, Database
 from routing.store.port import Lease, Unusable
@@ -25,6 +26,7 @@ _LEASE_SECONDS: Final = 10.0
 _RENEW_SECONDS: Final = 3.0
 _WAIT_SECONDS: Final = 0.1
 _KEEP_GONE_SECONDS: Final = 86_400
+_AT_ONCE: Final = 1000
 
 _OURS: Final = frozenset(("platforms", "states", "cdrs", "marks", "urls", "set_aside", "meta"))
 
@@ -47,9 +49,21 @@ async def _first(db: Database) -> None:
     )
 
 
+async def _states_in_order(db: Database) -> None:
+    """Keys of states were bytes, which the server puts in order by their length first; dates were text only."""
+    states = db["states"]
+    while old := await states.find({"_id": {"$type": "binData"}}).limit(_AT_ONCE).to_list(None):
+        for document in old:
+            new = {**document, "_id": document["_id"].decode("latin-1")}
+            if (updated := moment(document.get("u"))) is not None:
+                new["m"] = updated
+            await states.replace_one({"_id": new["_id"]}, new, upsert=True)
+        await states.delete_many({"_id": {"$in": [document["_id"] for document in old]}})
+
+
 Migration = Callable[[Database], Awaitable[None]]
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_first,)
+MIGRATIONS: Final[tuple[Migration, ...]] = (_first, _states_in_order)
 
 
 async def bring_up_to_date(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:

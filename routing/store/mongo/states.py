@@ -14,17 +14,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
+from pymongo import ASCENDING
 from pymongo.errors import AutoReconnect, WriteConcernError, WriteError
 
+from connectors.values import PartyId
 from routing.log.port import Position
 from routing.state import ObjectState, StateKey
-from routing.store.codec import decode_parts, encode_parts, state_key
+from routing.store.codec import decode_parts, encode_parts, moment, state_key, state_key_of, state_range
 from routing.store.mongo.connection import DURABLE, Database, Document
-from routing.store.port import StoreAway
+from routing.store.port import LIST_BYTES, Selection, StateCount, StoreAway
 
 _COMPOSED: Final = 1
 _DELETED: Final = 2
 _UNCONFIRMED: Final = 4
+_UNPUBLISHED: Final = 8
+
+_WHOLE: Final[Document] = {"b": {"$exists": True}, "f": {"$not": {"$bitsAllSet": _DELETED}}}
+_PUBLISHED: Final[Document] = {"$not": {"$bitsAllSet": _UNPUBLISHED}}
 
 _WRITE_STATES: Final = 1000
 _WRITE_BYTES: Final = 4 * 2**20  # the server takes 16 MiB; encoding this much keeps the event loop from its turn
@@ -57,12 +63,79 @@ async def write(db: Database, states: Sequence[ObjectState], within: float) -> N
 
 
 async def read(db: Database, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
-    wanted = {state_key(key): key for key in keys}
+    wanted = {_id(state_key(key)): key for key in keys}
     if not wanted:
         return {}
     documents = await db["states"].find({"_id": {"$in": list(wanted)}}, batch_size=len(wanted) + 1).to_list(None)
     states = (_state(wanted[document["_id"]], document) for document in documents)
     return {state.key: state for state in states}
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+
+async def select(
+    db: Database, wanted: Selection, after: StateKey | None, skip: int, limit: int
+) -> Sequence[ObjectState]:
+    behind = b"" if after is None else state_key(after)
+    ranges: list[Document] = []
+    for owner in set(wanted.owners):
+        first, last = state_range(wanted.module, wanted.audience, owner)
+        if behind < last:
+            within: Document = {"_id": {"$gt": _id(max(first, behind)), "$lt": _id(last)}}
+            ranges.append(within if owner in wanted.unpublished else {**within, "f": _PUBLISHED})
+    found: list[ObjectState] = []
+    size = 0
+    if not ranges:
+        return found
+    query: Document = {"$or": ranges, **_WHOLE}
+    if outside := [{"m": {sign: at}} for sign, at in _bounds(wanted)]:
+        query["$nor"] = outside
+    cursor = db["states"].find(query).sort("_id", ASCENDING).skip(skip).limit(limit)
+    try:
+        async for document in cursor:
+            state = _state(state_key_of(document["_id"].encode("latin-1")), document)
+            found.append(state)
+            size += len(state.body or b"")
+            if size >= LIST_BYTES:
+                break
+    finally:
+        await cursor.close()
+    return found
+
+
+async def count(db: Database, wanted: Selection, owner: PartyId) -> StateCount:
+    first, last = state_range(wanted.module, wanted.audience, owner)
+    flags: Document = {"$ifNull": ["$f", 0]}
+    dated = [{"$not": [{"$and": [{"$isNumber": "$m"}, {sign: ["$m", at]}]}]} for sign, at in _bounds(wanted)]
+    listed = [{"$ne": [{"$type": "$b"}, "missing"]}, {"$not": [_has(flags, _DELETED)]}, *dated]
+    partly = {"$and": [{"$eq": [{"$type": "$b"}, "missing"]}, {"$ne": [{"$type": "$s"}, "missing"]}]}
+    hidden = _has(flags, _UNPUBLISHED)
+    group = {
+        "_id": None,
+        "published": _how_many({"$and": [*listed, {"$not": [hidden]}]}),
+        "unpublished": _how_many({"$and": [*listed, hidden]}),
+        "unsure": _how_many({"$or": [_has(flags, _UNCONFIRMED), partly]}),
+    }
+    steps: list[Document] = [{"$match": {"_id": {"$gt": _id(first), "$lt": _id(last)}}}, {"$group": group}]
+    async for counted in db["states"].aggregate(steps):
+        return StateCount(counted["published"], counted["unpublished"], counted["unsure"])
+    return StateCount()
+
+
+def _has(flags: Document, flag: int) -> Document:
+    """Whether this bit of them is set; older servers have no operator for it."""
+    return {"$gte": [{"$mod": [flags, flag * 2]}, flag]}
+
+
+def _how_many(holds: Document) -> Document:
+    return {"$sum": {"$cond": [holds, 1, 0]}}
+
+
+def _bounds(wanted: Selection) -> list[tuple[str, int]]:
+    """What is outside of the dates; what has no date that can be read is not."""
+    bounds = (("$lt", wanted.since), ("$gte", wanted.before))
+    return [(sign, at) for sign, at in bounds if at is not None]
 
 
 def _batch(states: Iterator[ObjectState]) -> list[ObjectState]:
@@ -106,14 +179,17 @@ def _document(state: ObjectState) -> Document:
         (_COMPOSED if state.composed else 0)
         | (_DELETED if state.deleted else 0)
         | (_UNCONFIRMED if state.unconfirmed else 0)
+        | (_UNPUBLISHED if state.unpublished else 0)
     )
-    document: Document = {"_id": state_key(state.key), "p": _bytes(state.position), "v": state.version}
+    document: Document = {"_id": _id(state_key(state.key)), "p": _bytes(state.position), "v": state.version}
     if flags:
         document["f"] = flags
     if state.body is not None:
         document["b"] = state.body
     if state.last_updated is not None:
         document["u"] = state.last_updated
+        if (updated := moment(state.last_updated)) is not None:
+            document["m"] = updated
     if state.parts:
         document["s"] = encode_parts(state.parts)
     if state.base is not None:
@@ -135,7 +211,13 @@ def _state(key: StateKey, document: Mapping[str, Any]) -> ObjectState:
         deleted=bool(flags & _DELETED),
         unconfirmed=bool(flags & _UNCONFIRMED),
         base=None if base is None else _position(base),
+        unpublished=bool(flags & _UNPUBLISHED),
     )
+
+
+def _id(key: bytes) -> str:
+    """Text of one character a byte: the server puts text in the order of its bytes, but bytes by their length first."""
+    return key.decode("latin-1")
 
 
 def _bytes(position: Position) -> bytes:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from routing.log.port import Position
 from routing.state import ObjectState, StateKey
 from routing.store.mongo import MongoStore, schema
 from routing.store.mongo.connection import Connection, Database
-from routing.store.port import StoreAway, Unusable
+from routing.store.port import Selection, StoreAway, Unusable
 from tests.engines.databases import database
 from tests.engines.mongo import Mongo
 
@@ -267,6 +268,24 @@ async def test_indexes_are_there_and_what_expires_has_one_that_drops_it(uri: str
     assert indexes["platforms"]["holds"]["unique"]
     assert indexes["urls"]["expires"]["expireAfterSeconds"] == 0
     assert indexes["marks"]["gone"]["expireAfterSeconds"] > 0
+
+
+async def test_states_of_an_earlier_schema_are_found_and_listed(uri: str, raw: Any) -> None:
+    written = [ObjectState(KEY, Position(1, 1), "2.2.1", body=b"{}", last_updated="2024-03-01T10:00:00Z"), state(2)]
+    written[1].key = KEY._replace(object_id="\u00e9")
+    async with opened(uri) as store:
+        await store.write_states(written)
+    for document in list(raw["states"].find()):
+        raw["states"].delete_one({"_id": document["_id"]})
+        document.pop("m", None)
+        raw["states"].insert_one({**document, "_id": document["_id"].encode("latin-1")})
+    raw["schema"].update_one({"_id": "schema"}, {"$set": {"version": 1}})
+    async with opened(uri) as store:
+        assert await store.read_states([one.key for one in written]) == {one.key: one for one in written}
+        wanted = Selection(KEY.module, None, (KEY.owner,), before=1_709_287_200_000)
+        assert await store.list_states(wanted, limit=9) == written[1:]
+        assert await store.list_states(replace(wanted, before=None), limit=9) == written
+    assert raw["states"].count_documents({}) == 2
 
 
 async def test_a_schema_from_the_future_is_refused_with_a_sentence(uri: str, raw: Any) -> None:
