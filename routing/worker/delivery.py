@@ -7,10 +7,11 @@ waits for the store (a mark, the record of a CDR) takes no place in a lane and i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
+from itertools import islice
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from connectors.errors import NotConnected, OutcomeUnknown
 from connectors.values import PartyId
@@ -32,6 +33,8 @@ from routing.worker.states import States, Update
 from routing.worker.tracker import Entry
 from routing.worker.turns import Turns
 from routing.worker.waves import Waves
+
+_RELEASED_A_TURN: Final = 200
 
 Recording = Coroutine[Any, Any, None]
 
@@ -320,12 +323,21 @@ class Delivery:
     # --- partitions that come and go ---------------------------------------------------------------------------------
 
     def release(self, owned: Owned) -> None:
-        """The replay window is read and folded: what it left may be sent."""
+        """The replay window is read and folded: what it left may be sent, and stands in line some slots a turn."""
         if owned.replay is None:
             self._reading.discard(owned.tp)
-        for lane in list(self.lanes.values()):
-            for slot in lane.of(owned.tp):
-                self._turns.wake(lane, slot)
+        waiting = ((lane, slot) for lane in list(self.lanes.values()) for slot in lane.of(owned.tp))
+        self._release(owned, waiting)
+
+    def _release(self, owned: Owned, waiting: Iterator[tuple[Lane, Slot]]) -> None:
+        if self._owned.get(owned.tp) is not owned:
+            return
+        taken = 0
+        for lane, slot in islice(waiting, _RELEASED_A_TURN):
+            taken += 1
+            self._turns.wake(lane, slot)
+        if taken == _RELEASED_A_TURN:
+            asyncio.get_running_loop().call_soon(self._release, owned, waiting)
 
     def drop(self, tp: TopicPartition) -> None:
         """Forget what waits of a partition that is no longer ours."""

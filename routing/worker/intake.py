@@ -23,7 +23,7 @@ from routing.worker.ports import Observer, Resolver
 from routing.worker.reach import AGAIN_AFTER, Reach
 from routing.worker.settling import Settling
 from routing.worker.states import States
-from routing.worker.takeover import conclude, let_go, needs_store
+from routing.worker.takeover import conclude, let_go, needs_store, needs_store_in_turns
 
 MOST_WAITING: Final = 1000
 MOST_WAITING_BYTES: Final = 4 * 1024 * 1024
@@ -280,7 +280,11 @@ class Intake:
             await self._admission.gathering.place(owned)
         if self._gathered(owned) or not _stays(owned):
             return
-        if not needs_store(owned.tp, self._delivery):
+        owned.placing = True  # what comes meanwhile waits
+        open_still = await needs_store_in_turns(owned.tp, self._delivery)
+        if not _stays(owned):
+            return
+        if not open_still:
             let_go(owned, self._delivery)
         elif ask:
             await conclude(owned, self._delivery, self._states, self._marks)

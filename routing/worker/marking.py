@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Final
 
 from connectors.values import PartyId
 from routing.log.port import Position, TopicPartition
@@ -15,6 +16,8 @@ from routing.worker.tracker import Entry
 
 Ended = Callable[[Entry, PartyId, Outcome, str, float], None]
 """Reports how an event ended for a recipient: outcome, detail, milliseconds."""
+
+_ENDED_A_TURN: Final = 50
 
 Taken = Sequence[tuple[Slot, Wave]]
 
@@ -53,7 +56,10 @@ class Marking:
                 await self._marks.cover_in_time(lane.platform, tp, lowest, why)
             finally:
                 self._marks.met(lane.platform, tp, lowest)
-            self.end(waves, why)
+            for number, (slot, wave) in enumerate(waves, 1):
+                self.end([(slot, wave)], why)
+                if number % _ENDED_A_TURN == 0:
+                    await asyncio.sleep(0)  # a mark may cover thousands, and who has a caller waits for this turn
 
         return covered()
 

@@ -16,7 +16,8 @@ from routing.worker.tracker import Entry
 
 _AGAIN_AFTER: Final = 0.2
 _GATHER: Final = 0.02  # nobody waits for an outcome record, and many in one commit of the log cost less
-_BATCH: Final = 512
+_BATCH: Final = 256
+_A_TURN: Final = 32
 _LONGEST_DETAIL: Final = 500
 TYPE = "org.ocpi-hub.outcome.v1"
 _TYPE = ("ce_type", TYPE.encode())
@@ -54,7 +55,8 @@ class Outcomes:
             while self._queue:
                 batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
                 try:
-                    sent = self._log.publish_all(OUTCOMES, [record(entry) for entry in batch], within=self._within)
+                    records = await _in_turns(batch)
+                    sent = self._log.publish_all(OUTCOMES, records, within=self._within)
                 except BaseException:
                     self._queue = batch + self._queue
                     raise
@@ -78,6 +80,16 @@ def _seen(sent: asyncio.Future[None]) -> None:
     """Nobody waits for it any more, whatever it came to."""
     if not sent.cancelled():
         sent.exception()
+
+
+async def _in_turns(entries: list[Entry]) -> list[tuple[bytes, Headers, bytes]]:
+    """Their records; who has a caller waiting gets its turn in between."""
+    records = []
+    for number, entry in enumerate(entries, 1):
+        records.append(record(entry))
+        if number % _A_TURN == 0:
+            await asyncio.sleep(0)
+    return records
 
 
 def record(entry: Entry) -> tuple[bytes, Headers, bytes]:

@@ -7,6 +7,7 @@ object, of which the former owner may have sent the later ones already.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -34,7 +35,20 @@ class _Plan:
 
 def needs_store(tp: TopicPartition, delivery: Delivery) -> bool:
     """Whether what the window left cannot be settled without the store."""
-    return any(_before_barrier(slot) or _in_parts(slot) for lane in delivery.lanes.values() for slot in lane.of(tp))
+    return any(_is_open(slot) for lane in delivery.lanes.values() for slot in lane.of(tp))
+
+
+async def needs_store_in_turns(tp: TopicPartition, delivery: Delivery) -> bool:
+    """The same of a window that left much: lane by lane, and who has a caller waiting gets its turn in between.
+
+    Nothing may be let in meanwhile.
+    """
+    for lane in list(delivery.lanes.values()):
+        if slots := lane.of(tp):
+            if any(_is_open(slot) for slot in slots):
+                return True
+            await asyncio.sleep(0)
+    return False
 
 
 async def conclude(owned: Owned, delivery: Delivery, states: States, marks: Marks) -> None:
@@ -59,7 +73,8 @@ async def conclude(owned: Owned, delivery: Delivery, states: States, marks: Mark
 def let_go(owned: Owned, delivery: Delivery) -> None:
     """The window is settled: what waits of the partition may be sent."""
     for slot in (slot for lane in delivery.lanes.values() for slot in lane.of(owned.tp)):
-        slot.queue = [item for item in slot.queue if not isinstance(item, Barrier)]
+        if not _is_one_wave(slot):
+            slot.queue = [item for item in slot.queue if not isinstance(item, Barrier)]
     owned.replay = owned.window = None
     owned.placing = False
     owned.active = owned.held and not owned.leaving
@@ -92,6 +107,18 @@ def _carry_out(lane: Lane, plan: _Plan, delivery: Delivery) -> None:
     delivery.marking.end(plan.marked, _WHY)
 
 
+def _is_open(slot: Slot) -> bool:
+    """Whether it cannot be settled without the store."""
+    if _is_one_wave(slot):
+        return _in_parts(slot)
+    return bool(_before_barrier(slot)) or _in_parts(slot)
+
+
+def _is_one_wave(slot: Slot) -> bool:
+    """Nearly all are, and there are many: what is asked of the others costs ten times as much."""
+    return len(slot.queue) == 1 and isinstance(slot.queue[0], Wave)
+
+
 def _before_barrier(slot: Slot) -> list[Wave]:
     """The waves that stand before a directed push which may have arrived."""
     items = list(slot.queue)
@@ -104,7 +131,7 @@ def _several(slot: Slot) -> Iterator[Wave]:
 
 
 def _in_parts(slot: Slot) -> bool:
-    return any(_several(slot))
+    return any(isinstance(item, Wave) and len(item.requests) > 1 for item in slot.queue)
 
 
 def _followed(slot: Slot, wave: Wave) -> bool:

@@ -28,7 +28,7 @@ from routing.worker.states import States
 from routing.worker.tracker import Entry
 
 GROUP = "ocpi-hub.routing"
-_READ_RECORDS = 200  # in one turn of the event loop, which others wait for
+_READ_RECORDS = 16  # in one turn of the event loop, which others wait for
 _READ_BYTES = 4 * 1024 * 1024
 _READ_BYTES_FAILING = 256 * 1024  # while the store is away what was read may wait for long
 _READ_WAIT = 1.0
@@ -192,6 +192,8 @@ class Worker:
             if not records and not self._consumer.holds():
                 await asyncio.sleep(_AGAIN_AFTER)  # cut off, or ended by others: it may give nothing at once
             self.intake.take(records)
+            if records:
+                await asyncio.sleep(0)  # the log may have more at once, and everybody else would wait for all of it
             while self.settling.waited_for > self._settings.undelivered_bytes:  # noqa: ASYNC110  # it is a sum
                 await asyncio.sleep(_RELIEF)  # each of these ends within its caller's deadline
 
@@ -199,7 +201,7 @@ class Worker:
         sweeps = 0
         while True:
             await asyncio.sleep(_SWEEP_EVERY)
-            self._sweep()
+            await self._sweep()
             sweeps += 1
             if sweeps % _FORWARD_EVERY == 0:
                 self.settling.forward()
@@ -216,7 +218,7 @@ class Worker:
                 self._holds_since = self._clock.monotonic() if holds else None
                 self.delivery.go_on() if holds else self.delivery.cut_off()
 
-    def _sweep(self) -> None:
+    async def _sweep(self) -> None:
         """Nothing stays unsettled for long: who holds the oldest event of a partition is marked.
 
         The time in which the log was away, and nothing could be begun, is nobody's slowness.
@@ -224,13 +226,14 @@ class Worker:
         limit = self._clock.monotonic() - self._settings.unsettled_most
         if self._holds_since is None or self._holds_since > limit:
             return
-        for owned in self._owned.values():
+        for owned in list(self._owned.values()):
             oldest = owned.tracker.oldest()
             if owned.active and oldest is not None and oldest.held and oldest.since < limit:
                 for platform in set(oldest.leader.open.values()):
                     lane = self.delivery.lanes.get(platform)
-                    if lane is not None:
+                    if lane is not None and oldest.held and self._owned.get(owned.tp) is owned:
                         self.delivery.mark_soon(lane, owned.tp, "it was too slow")
+                        await asyncio.sleep(0)  # much may wait there: who has a caller waiting gets its turn
 
     # --- partitions that come and go (the Listener of the log port) --------------------------------------------------
 

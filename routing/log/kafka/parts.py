@@ -26,7 +26,8 @@ class Part:
         self.paused = False
         self.lost = False
         """What comes next is gone from the log; nothing more is fetched."""
-        self.node: int | None = None
+        self.node: tuple[int, str] | None = None
+        """The broker that leads it, and its topic."""
         self.chunks: deque[tuple[int, Iterator[Record]]] = deque()
         self.bytes = 0
 

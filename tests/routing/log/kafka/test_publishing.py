@@ -242,6 +242,8 @@ async def test_topics_that_are_missing_or_do_not_agree_end_the_start(engine: Kaf
         await KafkaLog(address, [*TOPICS, "ocpi.tariffs"]).start()
     async with administering(address) as admin:
         await admin.create_topics([NewTopic(address.topic("ocpi.tariffs"), PARTITIONS + 1, 1)])
+        while address.topic("ocpi.tariffs") not in await admin.list_topics():
+            await asyncio.sleep(0.01)  # made, and its broker has not heard of it yet
     with pytest.raises(LogUnusable, match=r"different numbers of partitions \(4, 5\)"):
         await KafkaLog(address, [*TOPICS, "ocpi.tariffs"]).start()
 

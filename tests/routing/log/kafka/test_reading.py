@@ -209,7 +209,7 @@ async def test_a_session_that_the_broker_forgot_is_begun_anew(engine: Kafka) -> 
     await settle(one)
     await put(engine.log, 3)
     assert len(await read(one, 3)) == 3
-    (node,) = one._fetcher._nodes.values()
+    (node,) = [node for (_, topic), node in one._fetcher._nodes.items() if topic == engine.address.topic(LOCATIONS)]
     assert node.session
     for session, epoch in ((node.session, node.epoch + 5), (node.session ^ 1, node.epoch)):
         node.session, node.epoch = session, epoch
@@ -258,6 +258,27 @@ async def test_a_partition_that_is_paused_takes_no_memory_from_the_others(engine
         records += taken
     assert {record.key for record in records} == {other}
     assert one.held_bytes < 2 * 10**6
+
+
+async def test_what_is_new_of_one_topic_waits_for_no_backlog_of_another(engine: Kafka) -> None:
+    keys = [b"%d" % number for number in range(40)]  # of every partition
+    one, _ = await join(engine.log)
+    await settle(one)
+    waves = [engine.log.publish(LOCATIONS, key, (), b"x" * 100_000, within=10) for key in keys]
+    await asyncio.gather(*waves)
+    async with asyncio.timeout(10):
+        while one.held_bytes < 10**6:  # as much is fetched ahead as ever is, and more is there
+            await asyncio.sleep(0.01)
+    held = -1
+    while one.held_bytes != held:
+        held = one.held_bytes
+        await asyncio.sleep(0.3)  # what was asked for before may still come
+    await engine.log.publish(CDRS, KEY, (), b"new", within=10)
+    async with asyncio.timeout(10):
+        while one.held_bytes == held:
+            await asyncio.sleep(0.01)
+    taken = await one.read(max_records=2, max_bytes=10**6, wait=5)
+    assert CDRS in {record.tp.topic for record in taken}, "it came behind what was fetched ahead of the backlog"
 
 
 # --- replies ---------------------------------------------------------------------------------------------------------
