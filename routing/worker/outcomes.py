@@ -15,7 +15,7 @@ from routing.topics import OUTCOMES
 from routing.worker.tracker import Entry
 
 _AGAIN_AFTER: Final = 0.2
-_GATHER: Final = 0.02  # nobody waits for an outcome record, and many in one commit of the log cost less
+_GATHER: Final = 0.25  # nobody waits for an outcome record, and many in one commit of the log cost less
 _BATCH: Final = 256
 _A_TURN: Final = 32
 _LONGEST_DETAIL: Final = 500

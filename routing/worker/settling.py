@@ -17,7 +17,7 @@ from routing.worker.owned import Owned
 from routing.worker.ports import Observer
 from routing.worker.tracker import Entry, superseded
 
-_EVERY = 0.1
+_EVERY = 0.25
 _FOLDED_BYTES = 512
 """What an event takes that was folded into another: no body any more, but what its outcome record needs."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 
 from routing.log.port import TopicPartition
@@ -19,7 +20,7 @@ from routing.worker.reach import AGAIN_AFTER, Reach
 _CACHED = 4096
 _CACHED_BYTES = 8 * 1024 * 1024
 _BATCH = 500
-_GATHER = 0.02  # no caller waits for what a directed push leaves behind, and many in one write cost less
+_GATHER = 0.25  # no caller waits for what a directed push leaves behind, and a write costs a process as much as ten pushes
 
 
 class Update:
@@ -58,6 +59,7 @@ class States:
         self._kept: dict[StateKey, ObjectState] = {}
         self._kept_of: dict[TopicPartition, dict[StateKey, None]] = {}
         self._wake = asyncio.Event()
+        self._enough = asyncio.Event()
         self._flushing = asyncio.Lock()
         self._making = asyncio.Lock()
 
@@ -161,13 +163,18 @@ class States:
         else:
             self._make(update, {})
         self._wake.set()
+        if len(self._queue) >= min(_BATCH, self._most // 2) or self._queued_bytes >= self._most_bytes // 2:
+            self._enough.set()
 
     async def run(self) -> None:
         """Write what `later` was given, batch by batch, until cancelled."""
         while True:
             await self._wake.wait()
-            await asyncio.sleep(_GATHER)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GATHER):
+                    await self._enough.wait()
             self._wake.clear()
+            self._enough.clear()
             try:
                 await self.flush()
             except StoreAway as error:

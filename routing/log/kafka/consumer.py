@@ -25,7 +25,7 @@ from routing.log.port import (
 )
 from routing.log.wake import Wake
 
-_WAIT_MS = 100
+_WAIT_MS = 250
 """How long a partition that was just assigned or resumed may wait for a question that was asked without it."""
 
 
