@@ -20,7 +20,7 @@ from routing.worker.reach import AGAIN_AFTER, Reach
 _CACHED = 4096
 _CACHED_BYTES = 8 * 1024 * 1024
 _BATCH = 500
-_GATHER = 0.25  # no caller waits for what a directed push leaves behind, and a write costs a process as much as ten pushes
+_GATHER = 0.25  # no caller waits for what a directed push leaves behind, and a write costs as much as ten pushes
 
 
 class Update:
