@@ -1,4 +1,6 @@
-"""`ocpi-hub party`: invite, list, show, set, suspend, resume, remove, connect, over the running hub's operator API."""
+"""`ocpi-hub party`, over the running hub's operator API: invite, connect, list, show, set, suspend, resume, complete,
+remove.
+"""
 
 from __future__ import annotations
 
@@ -82,6 +84,27 @@ def resume(country: Country, party: Party, json: Json = False) -> None:
 def remove(country: Country, party: Party, json: Json = False) -> None:
     """Remove a party for good, or withdraw its invitation; it stays listed as SUSPENDED."""
     _act(country, party, "remove", json=json)
+
+
+@app.command()
+def complete(
+    country: Country,
+    party: Party,
+    module: Annotated[
+        list[str] | None, typer.Option(help="Only of this module; may be given again. All that are listed without it.")
+    ] = None,
+    *,
+    undo: Annotated[bool, typer.Option("--undo", help="It is not so any more.")] = False,
+    json: Json = False,
+) -> None:
+    """Say that the hub has all that a party owns, since all of it is pushed: lists of everybody's objects need it."""
+    body = {"modules": module or [], "complete": not undo}
+    with output.failures():
+        shown = _api().post(party_path(country, party, "complete"), body)
+    if json:
+        output.as_json(shown)
+    else:
+        output.line(f"complete of {shown['party']}: {_complete(shown)}")
 
 
 @app.command("set")
@@ -207,11 +230,16 @@ def _status(row: dict[str, Any]) -> str:
     return f"{row['status']} ({', '.join(notes)})" if notes else str(row["status"])
 
 
+def _complete(shown: dict[str, Any]) -> str:
+    return ", ".join(f"{module} (since {since})" for module, since in shown["complete"].items()) or _NONE
+
+
 def _print(shown: dict[str, Any], *, json: bool) -> None:
     if json:
         output.as_json(shown)
         return
     output.line(f"{shown['party']}  {shown['status']}")
+    output.line(f"complete in lists of everybody's: {_complete(shown)}")
     for platform in shown["platforms"]:
         output.line("")
         print_platform(platform)

@@ -1,4 +1,4 @@
-"""The operator's API for parties: invite, list, show, suspend, resume, remove."""
+"""The operator's API for parties: invite, list, show, suspend, resume, complete, remove."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from hub.operator.answers import answer, failure
 from hub.operator.editing import edited
 from hub.operator.operations import Asked, Operation, Operations
 from hub.operator.pages import PageQuery, cut, page
-from hub.operator.requests import Invite, Nothing
+from hub.operator.requests import Complete, Invite, Nothing
+from routing import complete
 from routing.directory import Platform
 from routing.store.port import Store
 
@@ -38,6 +39,7 @@ class Parties:
             Operation("GET", one, self._show, Nothing, Nothing, shown, also=(404,)),
             Operation("POST", f"{one}/suspend", self._suspend, Nothing, Nothing, shown, also=(404, 409)),
             Operation("POST", f"{one}/resume", self._resume, Nothing, Nothing, shown, also=(404, 409)),
+            Operation("POST", f"{one}/complete", self._complete, Complete, Nothing, shown, also=(404,)),
             Operation("POST", f"{one}/remove", self._remove, Nothing, Nothing, shown, also=(404, 409)),
         )
 
@@ -57,7 +59,8 @@ class Parties:
 
     async def _shown(self, party: PartyId) -> web.Response:
         platforms = list(self._desk.registry.directory.platforms.values())
-        shown = views.shown(party, platforms, await self._store.load_marks())
+        marks, since = await self._store.load_marks(), await complete.declared(self._store, party)
+        shown = views.shown(party, platforms, marks, since)
         return _unknown(party) if shown is None else answer(shown)
 
     async def _suspend(self, asked: Plain) -> web.Response:
@@ -79,6 +82,17 @@ class Parties:
             await self._change(asked, platform, lambda current: actions.suspended(current, party, on=on, now=now))
         return await self._shown(party)
 
+    async def _complete(self, asked: Asked[Complete, Nothing]) -> web.Response:
+        """Say that the hub has all that a party owns of some modules, since all of it is pushed; or take that back."""
+        party, modules = asked.party, asked.body.modules or complete.MODULES
+        if not self._of(lambda platform: actions.concerns(platform, party)):
+            return _unknown(party)
+        if asked.body.complete:
+            await complete.declare(self._store, party, modules, self._desk.registry.now())
+        else:
+            await complete.undo(self._store, party, modules)
+        return await self._shown(party)
+
     async def _remove(self, asked: Plain) -> web.Response:
         """Remove a party for good, or withdraw its invitation; it stays listed as SUSPENDED."""
         party, now = asked.party, self._desk.registry.now()
@@ -87,6 +101,7 @@ class Parties:
             return _unknown(party)
         for platform in hosts:
             await self._change(asked, platform, lambda current: actions.removed(current, party, now=now))
+        await complete.undo(self._store, party, complete.MODULES)
         return await self._shown(party)
 
     def _of(self, which: Callable[[Platform], bool]) -> list[Platform]:

@@ -66,6 +66,16 @@ class Invite(_Body):
     parties: Annotated[list[InvitedParty], Field(min_length=1, max_length=1000)]
 
 
+class Complete(_Body):
+    """POST /api/parties/{country_code}/{party_id}/complete: the modules that are meant, none are all.
+
+    `complete` false takes back what was said.
+    """
+
+    modules: list[Literal["locations", "tariffs", "tokens", "sessions"]] = []
+    complete: bool = True
+
+
 class Connect(_Body):
     """POST /api/platforms/connect: the versions URL and the token that the other platform gave."""
 

@@ -143,6 +143,7 @@ class PartyShown(Shape):
     country_code: str
     party_id: str
     status: Status
+    complete: dict[str, Moment] = Field(description="The modules of which the hub has all that it owns, and since when")
     platforms: list[PlatformShown] = Field(description="That host it or did, the present one first")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,8 +52,13 @@ def rows(platforms: Iterable[Platform], wanted: str = "") -> list[Json]:
     return sorted(found, key=lambda row: (row["party"], row["role"], row["removed"], row["platform"]))
 
 
-def shown(party: PartyId, platforms: Sequence[Platform], marks: Sequence[Mark]) -> Json | None:
-    """Everything of a party and the platforms that host it or did; None when the hub does not know it."""
+def shown(
+    party: PartyId, platforms: Sequence[Platform], marks: Sequence[Mark], complete: Mapping[str, int]
+) -> Json | None:
+    """Everything of a party and the platforms that host it or did; None when the hub does not know it.
+
+    `complete` is since when (UTC ms) the hub has all that it owns of a module.
+    """
     hosts = [platform for platform in platforms if any(one.id == party for one, _ in hosted(platform))]
     if not hosts:
         return None
@@ -64,6 +69,7 @@ def shown(party: PartyId, platforms: Sequence[Platform], marks: Sequence[Mark]) 
         "country_code": party.country_code,
         "party_id": party.party_id,
         "status": next(statuses),
+        "complete": {module: when(since) for module, since in complete.items()},
         "platforms": [platform_shown(platform, party, marks) for platform in hosts],
     }
 

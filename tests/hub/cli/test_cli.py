@@ -18,6 +18,7 @@ from connectors.sample.calls import SampleParty
 from connectors.sample.platform import SamplePlatform
 from connectors.values import InterfaceRole, Role
 from hub.cli.main import app
+from routing import complete
 from routing.log.port import Position, TopicPartition
 from routing.store.port import SetAside
 from tests.hub.onboarding.hubside import EMS, TNM
@@ -72,6 +73,28 @@ async def test_the_life_of_a_party(operator: Operating) -> None:
         ):
             ended = await run(*words)
             assert (ended.exit_code, said in ended.stdout) == (0, True), ended.output
+
+
+async def test_an_owner_is_declared_complete_module_by_module_and_shown_so_until_it_is_taken_back_or_removed(
+    operator: Operating,
+) -> None:
+    await output("party", "invite", "NL", "TNM", "CPO", "--json")
+    told = await output("party", "complete", "nl", "tnm", "--module", "locations", "--module", "tariffs", "--json")
+    assert list(told["complete"]) == ["locations", "tariffs"]
+    assert await complete.complete(operator.hub.store, "locations") == {TNM}
+    assert (await output("party", "show", "NL", "TNM", "--json"))["complete"] == told["complete"]
+    again = await output("party", "complete", "NL", "TNM", "--json")
+    assert list(again["complete"]) == list(complete.MODULES)
+    assert again["complete"]["locations"] == told["complete"]["locations"], "it has been so since then"
+    ended = await run("party", "complete", "NL", "TNM", "--module", "tokens", "--undo")
+    assert "complete of NL-TNM: locations (since 20" in ended.stdout and "tokens" not in ended.stdout
+    assert "complete in lists of everybody's: locations" in (await run("party", "show", "NL", "TNM")).stdout
+    ended = await run("party", "complete", "NL", "TNM", "--module", "cdrs")
+    assert (ended.exit_code, "$.modules[0]" in ended.stderr) == (1, True), ended.output
+    ended = await run("party", "complete", "DE", "XYZ")
+    assert (ended.exit_code, ended.stderr) == (1, "the hub does not know the party DE-XYZ\n")
+    await run("party", "remove", "NL", "TNM")
+    assert not await complete.complete(operator.hub.store, "locations")
 
 
 async def test_connect_starts_the_handshake(operator: Operating) -> None:
