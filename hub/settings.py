@@ -121,6 +121,11 @@ class Settings(BaseSettings):
     ask_for_unknown_tokens: bool = Field(
         False, description="Ask every eMSP for a token that is to be authorised and that the hub was not told of"
     )
+    serve_incomplete: bool = Field(
+        False,
+        description="Serve a list of everybody's objects although the hub has not all of somebody's, and say so in it;"
+        " without it that is 4000",
+    )
     data: Path = Field(
         default_factory=_user_data,
         description="Folder of the embedded engine and of keys made at the first start, kept over restarts",

@@ -12,12 +12,14 @@ from routing.opening import opened
 
 class Way(StrEnum):
     """OWN: the hub answers itself. RELAY: passed to the party of TO, its answer passed back. OPEN: the same, for
-    whoever its content tells. CALLBACK: a relay through a URL that the hub made. DIRECTED, BROADCAST: a push, by way of
-    the log, for one party or for everyone."""
+    whoever its content tells. ALL: a list of everybody's objects, which the hub answers from object state. CALLBACK: a
+    relay through a URL that the hub made. DIRECTED, BROADCAST: a push, by way of the log, for one party or for
+    everyone."""
 
     OWN = "own"
     RELAY = "relay"
     OPEN = "open"
+    ALL = "all"
     CALLBACK = "callback"
     DIRECTED = "directed"
     BROADCAST = "broadcast"
@@ -59,9 +61,11 @@ def classify(row: Row, to: PartyId | None, hub: PartyId) -> Way:
         if opened(row):
             return Way.OPEN
         raise _unnamed(row)
-    if to == hub:
-        raise _to_hub(row, hub)
-    return Way.RELAY
+    if to != hub:
+        return Way.RELAY
+    if row.method == "GET" and row.listing and row.interface is InterfaceRole.SENDER:
+        return Way.ALL
+    raise _to_hub(row, hub)
 
 
 def _push(row: Row, to: PartyId | None, hub: PartyId) -> Way:
@@ -79,7 +83,9 @@ def _push(row: Row, to: PartyId | None, hub: PartyId) -> Way:
 
 def _unnamed(row: Row) -> InvalidParameters | UnknownReceiver:
     if row.listing:
-        return InvalidParameters(f"a list of {row.module} needs {_TO}: the party whose list it is")
+        return InvalidParameters(
+            f"a list of {row.module} needs {_TO}: the party whose list it is, or the hub for everybody's"
+        )
     return UnknownReceiver(
         f"nothing in a {row.method} of {row.module} as {row.interface} tells its receiver: send {_TO}"
     )
@@ -94,10 +100,5 @@ def _to_hub(row: Row, hub: PartyId) -> InvalidParameters:
     if row.interface is InterfaceRole.RECEIVER:
         return InvalidParameters(
             f"a GET on a RECEIVER interface cannot be sent to the hub {hub}: send {_TO} of the party to read from"
-        )
-    if row.listing:
-        return InvalidParameters(
-            f"this hub does not serve all parties' {row.module} in one list yet (GET all): "
-            f"send {_TO} of the party whose list it is"
         )
     return InvalidParameters(f"the hub {hub} owns no {row.module}: send {_TO} of the party that does")

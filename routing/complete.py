@@ -7,14 +7,14 @@ An owner is complete once the operator says so, because all that it has is pushe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 
 from connectors.values import Module, PartyId
 from routing.store.port import Store
 
-MODULES: Final = (Module.LOCATIONS, Module.TARIFFS, Module.TOKENS, Module.SESSIONS)
+MODULES: Final = (Module.LOCATIONS, Module.TARIFFS, Module.TOKENS, Module.SESSIONS, Module.CDRS)
 """Those of which the hub serves everybody's objects in one list."""
 
 
@@ -40,7 +40,13 @@ async def declared(store: Store, owner: PartyId) -> Mapping[str, int]:
     return found
 
 
-async def complete(store: Store, module: str) -> frozenset[PartyId]:
+class Facts(Protocol):
+    """What of the store is read (routing/store/port)."""
+
+    async def list_meta(self, prefix: str) -> Mapping[str, bytes]: ...
+
+
+async def complete(store: Facts, module: str) -> frozenset[PartyId]:
     """The owners that are complete in this module. Raises StoreAway."""
     prefix = f"complete/{module}/"
     names = await store.list_meta(prefix)

@@ -118,6 +118,13 @@ def _away_because(hosted: Hosted) -> NotConnected:
     return NotConnected(f"{hosted.party.id} is offline; nothing was sent to it")
 
 
+def receives(owner: Role, reader: Role, module: str) -> bool:
+    """Whether what a party of one role tells everybody is meant for parties of the other."""
+    if reader is Role.NAP:
+        return module in _READ_BY_NAP and owner in (Role.CPO, Role.NAP)
+    return reader in _OPPOSITE.get(owner, ())
+
+
 def broadcast(directory: Directory, platform: Platform, sender: Party, module: str) -> tuple[Hosted, ...]:
     """Everyone that a broadcast push of `sender`, hosted by `platform`, goes to; remembered with the directory.
 
@@ -132,13 +139,10 @@ def broadcast(directory: Directory, platform: Platform, sender: Party, module: s
 
 
 def _broadcast(directory: Directory, platform: Platform, sender: Party, module: str) -> tuple[Hosted, ...]:
-    roles = _OPPOSITE.get(sender.role, frozenset())
-    if module in _READ_BY_NAP and sender.role in (Role.CPO, Role.NAP):
-        roles |= {Role.NAP}
     found: dict[tuple[str, PartyId], Hosted] = {}
     for hosted in directory.everyone():
         there, party = hosted.platform, hosted.party
-        if party.role not in roles or there.id == platform.id or party.id == sender.id:
+        if not receives(sender.role, party.role, module) or there.id == platform.id or party.id == sender.id:
             continue
         if party.suspended or not there.registered or there.status is Status.SUSPENDED:
             continue

@@ -8,11 +8,12 @@ from typing import Final
 
 from hub.edge.asking import Asking
 from hub.edge.authenticate import Authenticator
+from hub.edge.getall import GetAll
 from hub.edge.limits import Limits
 from hub.edge.opening import Opening
 from hub.edge.own import Own
 from hub.edge.pipeline import Pipeline
-from hub.edge.ports import Clients, Credentials, Directories, Known, Outbound, Probes, Signs, UrlRewriter
+from hub.edge.ports import Clients, Credentials, Directories, Known, Objects, Outbound, Probes, Signs, UrlRewriter
 from hub.edge.protocol import Patience
 from hub.edge.push import Push
 from hub.edge.relay import Relay
@@ -43,6 +44,7 @@ class Edge:
         onboarding: Credentials,
         clients: Clients,
         known: Known,
+        objects: Objects,
         signs: Signs,
         probing: Probes,
         metrics: Metrics,
@@ -56,6 +58,7 @@ class Edge:
         self._exchanges = exchanges
         self.waiting = Waiting()
         self.limits = Limits(settings)
+        self._getall = GetAll(settings, objects, clock)
         rewriting = Rewriting(rewriter, clock)
         relay = Relay(settings, registry, client, rewriting, exchanges, signs, clock)
         pipeline = Pipeline(
@@ -66,6 +69,7 @@ class Edge:
             relay=relay,
             push=Push(settings, log, self.waiting, clock, store_trouble=registry.store_trouble),
             opening=Opening(known, clock),
+            getall=self._getall,
             asking=Asking(relay, clock) if settings.ask_for_unknown_tokens else None,
             probing=probing,
             metrics=metrics,
@@ -112,4 +116,5 @@ class Edge:
         """Close every connection, and publish the exchanges that still wait."""
         self._draining = True
         await self.server.close()
+        await self._getall.close()
         await self._exchanges.close()

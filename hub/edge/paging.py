@@ -44,14 +44,17 @@ def read_wanted(query: str, upper: int = UPPER_LIMIT) -> Wanted:
 def page_headers(url: str, query: str, wanted: Wanted, *, total: int, upper: int = UPPER_LIMIT) -> Pairs:
     """X-Total-Count, X-Limit, and the Link of the next page, if there is one, with the filters as they came."""
     found: Pairs = (("X-Total-Count", str(total)), ("X-Limit", str(upper)))
-    following = wanted.offset + wanted.limit
-    if following >= total:
-        return found
-    kept = [part for part in query.split("&") if part and part.partition("=")[0] not in ("offset", "limit")]
-    parts = "&".join(
-        (*(quote(part, safe="=&%+-:.~_") for part in kept), f"offset={following}", f"limit={wanted.limit}")
-    )
-    return (*found, ("Link", f'<{url}?{parts}>; rel="next"'))
+    offset = wanted.offset + wanted.limit
+    return found if offset >= total else (*found, following(url, query, wanted, offset))
+
+
+def following(url: str, query: str, wanted: Wanted, offset: int, more: Pairs = ()) -> tuple[str, str]:
+    """The Link of the page at `offset`, with the filters as they came, and `more` in its query."""
+    own = (("offset", str(offset)), ("limit", str(wanted.limit)), *more)
+    names = {name for name, _ in own}
+    kept = [quote(part, safe="=&%+-:.~_") for part in query.split("&") if part and part.partition("=")[0] not in names]
+    parts = "&".join((*kept, *(f"{name}={value}" for name, value in own)))
+    return ("Link", f'<{url}?{parts}>; rel="next"')
 
 
 def moment(text: str) -> float:

@@ -25,6 +25,7 @@ from hub.edge import reading
 from hub.edge.asking import Asking
 from hub.edge.authenticate import Authenticator, check_invitation
 from hub.edge.errors import defect, refusal
+from hub.edge.getall import GetAll, is_next_page
 from hub.edge.limits import Limits
 from hub.edge.opening import Opening
 from hub.edge.own import Own
@@ -63,6 +64,7 @@ class Pipeline:
         relay: Relay,
         push: Push,
         opening: Opening,
+        getall: GetAll,
         asking: Asking | None,
         probing: Probes,
         metrics: Metrics,
@@ -77,6 +79,7 @@ class Pipeline:
         self._relay = relay
         self._push = push
         self._opening = opening
+        self._getall = getall
         self._asking = asking
         self._probing = probing
         self._metrics = metrics
@@ -115,6 +118,8 @@ class Pipeline:
         call.answered_by = directory.hub
         routing = headers.read(call.headers)
         call.to = routing.to
+        if call.to is None and row.listing and is_next_page(call.query):
+            call.to = directory.hub
         way = Way.CALLBACK if is_page(call, row) else classify(row, call.to, directory.hub)
         if way is Way.CALLBACK:
             found = await self._found(lambda known: self._rewriting.resolve(call, row, caller, known), directory)
@@ -128,6 +133,8 @@ class Pipeline:
             check_owner(caller.platform, owner, "the URL")
         if row.model:
             await self._read_body(call, row)
+        if way is Way.ALL:
+            return await self._getall.answer(call, row, directory)
         if way is Way.BROADCAST:
             return await self._push.broadcast(call, directory)
         attempt = self._relayed if way in (Way.RELAY, Way.OPEN) else self._directed

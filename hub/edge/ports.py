@@ -7,10 +7,12 @@ from typing import Any, Protocol
 
 from connectors.authorization import Form
 from connectors.client.client import Answer
+from connectors.values import PartyId
 from hub.edge.values import Call, Caller, Response
 from hub.sealed import Kind, Rewrite
 from routing.directory import Directory, Issued, Platform
 from routing.state import ObjectState, StateKey
+from routing.store.port import Selection, StateCount
 
 
 class Directories(Protocol):
@@ -69,6 +71,18 @@ class Known(Protocol):
     async def put_url(self, ref: str, content: bytes, expires: int) -> None: ...
 
     async def get_url(self, ref: str, now: int) -> bytes | None: ...
+
+
+class Objects(Protocol):
+    """What of the store a list of everybody's objects is made of (routing/store)."""
+
+    async def list_states(
+        self, wanted: Selection, *, after: StateKey | None = None, skip: int = 0, limit: int
+    ) -> Sequence[ObjectState]: ...
+
+    async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount: ...
+
+    async def list_meta(self, prefix: str) -> Mapping[str, bytes]: ...
 
 
 class Outbound(Protocol):

@@ -72,7 +72,7 @@ class Complete(_Body):
     `complete` false takes back what was said.
     """
 
-    modules: list[Literal["locations", "tariffs", "tokens", "sessions"]] = []
+    modules: list[Literal["locations", "tariffs", "tokens", "sessions", "cdrs"]] = []
     complete: bool = True
 
 

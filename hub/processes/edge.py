@@ -19,7 +19,7 @@ def make_edge(common: Common, stack: AsyncExitStack) -> Edge:
     listing = Listing(common.settings.public_url, common.store, lambda: common.registry.directory, common.clock.utc)
     return Edge(
         common.settings, registry=common.registry, log=common.log, client=common.client, rewriter=common.rewriter,
-        onboarding=onboarding, clients=listing, known=common.store, signs=common.seen,
+        onboarding=onboarding, clients=listing, known=common.store, objects=common.store, signs=common.seen,
         probing=common.probing, metrics=common.metrics, exchanges=exchanges,
         clock=common.clock,
     )  # fmt: skip

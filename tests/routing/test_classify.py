@@ -16,7 +16,7 @@ HUB = PartyId("NL", "HUB")
 PARTY = PartyId("DE", "EMS")
 
 # Written from the header matrix, not from the code: row, then the answer with TO absent, the hub, another party.
-# "4001" nothing in it tells the receiver; "2001" forbidden, or GET all not served yet.
+# "4001" nothing in it tells the receiver; "2001" forbidden.
 TABLE = """
 VER-1   own        own        own
 VER-2   own        own        own
@@ -25,7 +25,7 @@ CRE-2   own        own        own
 CRE-3   own        own        own
 CRE-4   own        own        own
 HCI-S1  own        own        own
-LOC-S1  2001       2001       relay
+LOC-S1  2001       all        relay
 LOC-S2  open       2001       relay
 LOC-S3  open       2001       relay
 LOC-S4  open       2001       relay
@@ -38,19 +38,19 @@ LOC-R6  broadcast  broadcast  directed
 LOC-R7  broadcast  broadcast  directed
 LOC-R8  broadcast  broadcast  directed
 LOC-R9  broadcast  broadcast  directed
-SES-S1  2001       2001       relay
+SES-S1  2001       all        relay
 SES-S2  open       2001       relay
 SES-R1  open       2001       relay
 SES-R2  directed   2001       directed
 SES-R3  directed   2001       directed
-CDR-S1  2001       2001       relay
+CDR-S1  2001       all        relay
 CDR-R1  directed   2001       directed
 CDR-R2  callback   callback   callback
-TAR-S1  2001       2001       relay
+TAR-S1  2001       all        relay
 TAR-R1  4001       2001       relay
 TAR-R2  broadcast  broadcast  directed
 TAR-R4  broadcast  broadcast  directed
-TOK-S1  2001       2001       relay
+TOK-S1  2001       all        relay
 TOK-S2  open       2001       relay
 TOK-R1  4001       2001       relay
 TOK-R2  broadcast  broadcast  directed

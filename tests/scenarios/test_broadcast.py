@@ -135,7 +135,6 @@ async def test_what_is_one_partys_is_not_broadcast(
 @pytest.mark.parametrize(
     ("call", "to", "code", "said"),
     [
-        (("GET", "locations", SENDER), HUB, 2001, "GET all"),
         (("GET", "locations", SENDER), None, 2001, "OCPI-to-country-code"),
         (("GET", "locations", SENDER, "LOC0001"), HUB, 2001, "OCPI-to-country-code"),
         (("GET", "tokens", RECEIVER, "DE", "EMS", "T"), HUB, 2001, "RECEIVER"),

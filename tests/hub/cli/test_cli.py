@@ -89,7 +89,7 @@ async def test_an_owner_is_declared_complete_module_by_module_and_shown_so_until
     ended = await run("party", "complete", "NL", "TNM", "--module", "tokens", "--undo")
     assert "complete of NL-TNM: locations (since 20" in ended.stdout and "tokens" not in ended.stdout
     assert "complete in lists of everybody's: locations" in (await run("party", "show", "NL", "TNM")).stdout
-    ended = await run("party", "complete", "NL", "TNM", "--module", "cdrs")
+    ended = await run("party", "complete", "NL", "TNM", "--module", "commands")
     assert (ended.exit_code, "$.modules[0]" in ended.stderr) == (1, True), ended.output
     ended = await run("party", "complete", "DE", "XYZ")
     assert (ended.exit_code, ended.stderr) == (1, "the hub does not know the party DE-XYZ\n")

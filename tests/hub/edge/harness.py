@@ -15,6 +15,7 @@ from connectors.values import InterfaceRole, PartyId, Role
 from hub.clientinfo.listing import Listing
 from hub.edge.asking import Asking
 from hub.edge.authenticate import Authenticator
+from hub.edge.getall import GetAll
 from hub.edge.limits import Limits
 from hub.edge.opening import Opening
 from hub.edge.own import Own
@@ -169,12 +170,16 @@ class Onboarding:
 
 
 class Clock(SystemClock):
-    """The machine's, of which UTC can be put ahead (milliseconds)."""
+    """The machine's, of which UTC can be put ahead (milliseconds), and the monotonic one too (seconds)."""
 
     ahead = 0
+    passed = 0.0
 
     def utc(self) -> int:
         return super().utc() + self.ahead
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.passed
 
 
 class Noted(list[Exchange]):
@@ -206,6 +211,7 @@ class Edge:
             relay=relay,
             push=Push(chosen, log, self.waiting, self.clock, store_trouble=self.registry.store_trouble),
             opening=Opening(self.store, self.clock, again=(0.0,)),
+            getall=GetAll(chosen, self.store, self.clock),
             asking=Asking(relay, self.clock) if chosen.ask_for_unknown_tokens else None,
             probing=self,
             metrics=self.metrics,
