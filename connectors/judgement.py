@@ -32,8 +32,8 @@ class Judgement:
 
     `owner` and `object_id` come from the body; `cdr_token` is the eMSP that the body's cdr_token names; `token` the
     owner of a Token inside a command; `appends` says that the push appends (a session PATCH with charging_periods).
-    `location_id`, `session_id` and `reservation_id` are those that a command names, `cdr_token_uid` and `token_type`
-    the token of a cdr_token: what tells the receiver where no header does.
+    `location_id`, `session_id` and `reservation_id` are those that a command names, `cdr_token_uid`, `token_type`
+    and `contract_id` those of a cdr_token that names no eMSP: what tells the receiver where no header does.
     """
 
     owner: PartyId | None = None
@@ -43,6 +43,7 @@ class Judgement:
     token: PartyId | None = None
     token_type: str | None = None
     cdr_token_uid: str | None = None
+    contract_id: str | None = None
     location_id: str | None = None
     session_id: str | None = None
     reservation_id: str | None = None

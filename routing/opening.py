@@ -23,25 +23,31 @@ from routing.state import ObjectState, StateKey
 
 TO: Final = "OCPI-to-country-code and OCPI-to-party-id"
 DEFAULT_TOKEN_TYPE: Final = "RFID"
+NOT_AVAILABLE: Final = "#NA"
 
 
 class Key(StrEnum):
     """What tells the receiver: the OWNER of an object; the AUDIENCE that the caller pushed an object to; whom a
-    RESERVATION was made at; who set a charging PROFILE."""
+    RESERVATION was made at; who set a charging PROFILE; the owner of the tokens of a CONTRACT."""
 
     OWNER = "owner"
     AUDIENCE = "audience"
     RESERVATION = "reservation"
     PROFILE = "profile"
+    CONTRACT = "contract"
 
 
 class Named(NamedTuple):
-    """What a call names: an object of `module`, its id in upper case, a token's type as `variant`, else empty."""
+    """What a call names: an object of `module`, its id in upper case, a token's type as `variant`, else empty.
+
+    `contract` is what tells the receiver where the rest tells nobody: a contract id, else empty.
+    """
 
     key: Key
     module: str
     id: str
     variant: str = ""
+    contract: str = ""
 
 
 OPENED: Final = frozenset(
@@ -97,14 +103,22 @@ def _command(judgement: Judgement) -> Named:
 
 
 def _pushed(row: Row, params: Mapping[str, str], judgement: Judgement) -> Named:
-    if judgement.cdr_token_uid:
+    uid, contract = _told(judgement.cdr_token_uid), _told(judgement.contract_id)
+    if uid:
         kind = (judgement.token_type or DEFAULT_TOKEN_TYPE).upper()
-        return Named(Key.OWNER, Module.TOKENS, judgement.cdr_token_uid.upper(), kind)
+        return Named(Key.OWNER, Module.TOKENS, uid, kind, contract)
     if row.module == Module.SESSIONS and (row.partial or row.method == "GET"):
-        return Named(Key.AUDIENCE, Module.SESSIONS, params["session_id"].upper())
+        return Named(Key.AUDIENCE, Module.SESSIONS, params["session_id"].upper(), contract=contract)
+    if contract:
+        return Named(Key.CONTRACT, Module.TOKENS, contract)
     raise UnknownReceiver(
         f"the body names no cdr_token, so who gets this {row.method} of {row.module} is not known: send {TO}"
     )
+
+
+def _told(id: str | None) -> str:
+    """In upper case; empty where there is none (`#NA`: OCPI 2.2.1, 16.5)."""
+    return "" if id is None or id.upper() == NOT_AVAILABLE else id.upper()
 
 
 # --- where it is looked for ------------------------------------------------------------------------------------------
@@ -155,19 +169,38 @@ def issuers(directory: Directory, sender: PartyId) -> list[PartyId]:
 # --- what was found --------------------------------------------------------------------------------------------------
 
 
+def known(found: Iterable[ObjectState]) -> list[ObjectState]:
+    """Those of them that tell anything."""
+    return [state for state in found if not state.deleted and not state.empty]
+
+
 def receiver(what: Named, found: Iterable[ObjectState], row: Row) -> PartyId:
     """The one party that the states found tell.
 
     All candidates are parties that the caller may deal with, so they may be named. Raises UnknownReceiver (4001), and
     UnknownToken (2004) for a token to be authorised that nobody has.
     """
-    known = [state for state in found if not state.deleted and not state.empty]
+    states = known(found)
     if what.key is Key.OWNER:
-        parties = sorted({state.key.owner for state in known})
+        parties = sorted({state.key.owner for state in states})
     else:
-        parties = sorted({state.key.audience for state in known if state.key.audience is not None})
+        parties = sorted({state.key.audience for state in states if state.key.audience is not None})
         if len(parties) > 1:
-            parties = sorted({party for state in known for party in _issuers(state)} & set(parties)) or parties
+            parties = sorted({party for state in states for party in _issuers(state)} & set(parties)) or parties
+    return _only(what, parties, row)
+
+
+def holder(directory: Directory, what: Named, owners: Iterable[PartyId], sender: PartyId, row: Row) -> PartyId:
+    """Of `owners`, who have tokens of the contract that is named, the one that the caller may deal with.
+
+    Raises UnknownReceiver (4001).
+    """
+    fit = frozenset(_parties(directory, serving(Module.TOKENS, InterfaceRole.SENDER), sender, row.module))
+    contract = Named(Key.CONTRACT, Module.TOKENS, what.contract or what.id)
+    return _only(contract, sorted(fit.intersection(owners)), row)
+
+
+def _only(what: Named, parties: list[PartyId], row: Row) -> PartyId:
     if len(parties) == 1:
         return parties[0]
     if parties:
@@ -191,6 +224,8 @@ def _spoken(what: Named) -> str:
     match what.key:
         case Key.RESERVATION:
             return f"$.reservation_id {what.id[:40]!r}"
+        case Key.CONTRACT:
+            return f"$.cdr_token.contract_id {what.id[:40]!r}"
         case _:
             return f"the {what.module.rstrip('s')} {what.id[:40]!r}"
 

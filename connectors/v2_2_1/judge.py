@@ -109,6 +109,7 @@ def _owned(
         token_type = _same(found, "type", token_type, required=False, where="URL's query (default RFID)") or token_type
     cdr_token: PartyId | None = None
     cdr_token_uid: str | None = None
+    contract_id: str | None = None
     doubts: tuple[Finding, ...] = ()
     periods: object = None
     if name in {"Session", "CDR"}:
@@ -116,6 +117,7 @@ def _owned(
         if cdr_token is None:
             named = fields(found.get("cdr_token"))
             cdr_token_uid, token_type = _text(named.get("uid")), _text(named.get("type"))
+            contract_id = _text(named.get("contract_id"))
         periods = found.get("charging_periods")
     return Judgement(
         owner=owner,
@@ -123,6 +125,7 @@ def _owned(
         last_updated=last_updated,
         cdr_token=cdr_token,
         cdr_token_uid=cdr_token_uid,
+        contract_id=contract_id,
         token_type=token_type,
         appends=row.partial and isinstance(periods, list) and bool(periods),
         findings=(*findings, *doubts)[:LIMIT] if doubts else findings,

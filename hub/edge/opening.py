@@ -18,7 +18,7 @@ from hub.edge.reading import owner_in_url
 from hub.edge.values import Call
 from routing.clock import Clock
 from routing.directory import Directory
-from routing.opening import Key, Named, keys, named, receiver, unknown
+from routing.opening import Key, Named, holder, keys, known, named, receiver, unknown
 from routing.store.port import StoreAway, StoreError
 
 log = structlog.get_logger(__name__)
@@ -83,6 +83,8 @@ class Opening:
                 return PartyId(country, party)
         if asked.what.key is Key.RESERVATION:
             raise unknown(asked.what, row)
+        if asked.what.key is Key.CONTRACT:
+            return await self._contract(asked, asked.what.id, row, directory)
         wanted = keys(directory, asked.what, asked.sender, asked.owner, asked.module)
         states = await self._store.read_states(wanted)
         if not states and asked.what.module == Module.SESSIONS:
@@ -90,7 +92,16 @@ class Opening:
                 await asyncio.sleep(pause)
                 if states := await self._store.read_states(wanted):
                     break
+        if asked.what.contract and not known(states.values()):
+            return await self._contract(asked, asked.what.contract, row, directory)
         return receiver(asked.what, states.values(), row)
+
+    async def _contract(self, asked: _Asked, contract: str, row: Row, directory: Directory) -> PartyId:
+        """Whose tokens, of those for everybody and those that were pushed to the caller, have this contract id."""
+        owners = [
+            owner for audience in (None, asked.sender) for owner in await self._store.find_contract(contract, audience)
+        ]
+        return holder(directory, asked.what, owners, asked.sender, row)
 
     async def passed(self, call: Call, row: Row, to: PartyId) -> None:
         """A call of this row was taken by `to`: what later calls will name is kept. Raises nothing."""

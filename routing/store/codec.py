@@ -14,17 +14,20 @@ from base64 import b64decode, b64encode
 from collections.abc import Collection
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from connectors.authorization import Form
-from connectors.values import InterfaceRole, PartyId, Role
+from connectors.values import InterfaceRole, Module, PartyId, Role
 from routing.agreements import Agreement, Effect
 from routing.directory import Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
 from routing.log.port import Headers
-from routing.state import Part, StateKey
+from routing.state import ObjectState, Part, StateKey
 from routing.store.port import CdrKey
+
+_LONGEST_CONTRACT: Final = 255  # OCPI's are of 36 characters; what is indexed must be short
+_NO_CONTRACT: Final = b"#NA"
 
 _ESCAPED = re.compile("\1[\1\2]")
 _PLAIN = ("id", "versions_url", "version", "removed", "created", "updated", "revision")
@@ -150,6 +153,35 @@ def state_range(module: str, audience: PartyId | None, owner: PartyId) -> tuple[
     """Between these two, both exclusive, are the keys of this owner's states, and no others."""
     first = state_key(StateKey(owner, module, "", "", audience))[:-1]
     return first, first[:-1] + b"\1"
+
+
+def audience_range(module: str, audience: PartyId | None) -> tuple[bytes, bytes]:
+    """Between these two, both exclusive, are the keys of this audience's states, and no others."""
+    first = state_key(StateKey(PartyId("", ""), module, "", "", audience))[:-3]
+    return first + b"\0", first + b"\1"
+
+
+def contract_key(contract_id: str) -> bytes | None:
+    """What a contract id is found by; None for one that nothing is found by."""
+    key = contract_id[: _LONGEST_CONTRACT + 1].upper().encode("utf-8", "surrogatepass")
+    return None if key == _NO_CONTRACT or not 0 < len(key) <= _LONGEST_CONTRACT else key
+
+
+def contract_of(state: ObjectState) -> bytes | None:
+    """The contract key of a token's newest state, None where it has none; of anything else None."""
+    if state.key.module != Module.TOKENS or state.deleted:
+        return None
+    for body in (*(part.body for part in reversed(state.parts)), state.body):
+        try:
+            token = orjson.loads(body or b"null")
+        except ValueError:
+            continue
+        contract_id = token.get("contract_id") if isinstance(token, dict) else None
+        if isinstance(contract_id, int) and not isinstance(contract_id, bool):
+            contract_id = str(contract_id)
+        if isinstance(contract_id, str):
+            return contract_key(contract_id)
+    return None
 
 
 def state_key_of(key: bytes) -> StateKey:

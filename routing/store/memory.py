@@ -16,7 +16,7 @@ from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
 from routing.state import ObjectState, StateKey
-from routing.store.codec import held, moment, state_key
+from routing.store.codec import contract_key, contract_of, held, moment, state_key
 from routing.store.port import (
     LIST_BYTES,
     CdrKey,
@@ -206,6 +206,14 @@ class MemoryStore:
         unsure = sum(state.unconfirmed or (state.body is None and bool(state.parts)) for state in states)
         await self._after("count_states")
         return StateCount(len(listed) - hidden, hidden, unsure)
+
+    async def find_contract(self, contract_id: str, audience: PartyId | None) -> Sequence[PartyId]:
+        await self._before("find_contract")
+        key = contract_key(contract_id)
+        states = [state for state in self.data.states.values() if state.key.audience == audience]
+        owners = sorted({state.key.owner for state in states if key is not None and contract_of(state) == key})
+        await self._after("find_contract")
+        return owners
 
     def _of(self, wanted: Selection) -> Iterator[tuple[StateKey, ObjectState]]:
         for key, state in self.data.states.items():

@@ -217,6 +217,13 @@ class Store(Protocol):
     async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:
         """Of this owner. It looks at every state of the owner, so it is nothing for each call."""
 
+    async def find_contract(self, contract_id: str, audience: PartyId | None) -> Sequence[PartyId]:
+        """The owners, each once and in order, of tokens for this audience that have this contract id.
+
+        Exact but for its case, which does not count; of each token the newest state does. It costs a look for each
+        owner found, however many tokens they have.
+        """
+
     # --- CDR memory --------------------------------------------------------------------------------------------------
 
     async def read_cdr(self, key: CdrKey) -> CdrRecord | None: ...

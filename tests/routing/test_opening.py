@@ -12,7 +12,7 @@ from connectors.values import PartyId, Role
 from routing.agreements import Agreement, Effect, Rules
 from routing.directory import Directory, Party
 from routing.log.port import Position
-from routing.opening import Key, Named, issuers, keys, named, opened, receiver
+from routing.opening import Key, Named, holder, issuers, keys, named, opened, receiver
 from routing.state import ObjectState, StateKey
 from tests.hub.edge.harness import CPO, EMSP, HUB, platform
 
@@ -20,6 +20,7 @@ OTHER_CPO, OTHER_EMSP = PartyId("NL", "ANW"), PartyId("DE", "ANE")
 LOCATION = Named(Key.OWNER, "locations", "L1")
 SESSION = Named(Key.OWNER, "sessions", "S1")
 TOKEN = Named(Key.OWNER, "tokens", "T1", "RFID")
+CONTRACT = Named(Key.CONTRACT, "tokens", "C1")
 PUSHED = Named(Key.AUDIENCE, "sessions", "S1")
 DENIED = Agreement.of(Effect.DENY, EMSP, OTHER_CPO)
 
@@ -54,6 +55,10 @@ def state(
         ("SES-R1", {"session_id": "s1"}, Judgement(), PUSHED),
         ("SES-R2", {"session_id": "s1"}, Judgement(cdr_token_uid="t1", token_type="rfid"), TOKEN),
         ("CDR-R1", {}, Judgement(cdr_token_uid="t1"), TOKEN),
+        ("CDR-R1", {}, Judgement(cdr_token_uid="t1", contract_id="c1"), TOKEN._replace(contract="C1")),
+        ("CDR-R1", {}, Judgement(contract_id="c1"), CONTRACT),
+        ("SES-R2", {"session_id": "s1"}, Judgement(cdr_token_uid="#NA", contract_id="c1"), CONTRACT),
+        ("SES-R3", {"session_id": "s1"}, Judgement(contract_id="c1"), PUSHED._replace(contract="C1")),
         ("TOK-S2", {"token_uid": "t1"}, Judgement(token_type="RFID"), TOKEN),
         ("TOK-S2", {"token_uid": "t1"}, Judgement(token_type="app_user"), TOKEN._replace(variant="APP_USER")),
         ("CMD-R1", {"command": "START_SESSION"}, Judgement(location_id="l1"), LOCATION),
@@ -72,6 +77,11 @@ def test_a_call_that_names_nothing_is_4001_and_told_what_it_lacks(id: str, word:
     with pytest.raises(UnknownReceiver, match=word) as error:
         named(row(id), {"session_id": "S1"}, Judgement())
     assert "OCPI-to-party-id" in error.value.message
+
+
+def test_no_contract_is_what_nothing_is_told_by() -> None:
+    with pytest.raises(UnknownReceiver, match="cdr_token"):
+        named(row("CDR-R1"), {}, Judgement(cdr_token_uid="#na", contract_id="#NA"))
 
 
 def test_lists_and_reads_of_what_was_pushed_to_everybody_are_never_opened() -> None:
@@ -123,6 +133,19 @@ def test_of_several_that_a_session_was_pushed_to_the_emsp_of_its_cdr_token_is_me
     assert receiver(PUSHED, states, row("SES-R3")) == EMSP
     with pytest.raises(UnknownReceiver, match="DE-ANE, DE-EMS"):
         receiver(PUSHED, [state(CPO, PUSHED, EMSP), state(CPO, PUSHED, OTHER_EMSP)], row("SES-R3"))
+
+
+@pytest.mark.parametrize("what", [CONTRACT, TOKEN._replace(contract="C1")])
+def test_of_the_owners_of_a_contract_only_those_count_that_the_caller_may_deal_with(what: Named) -> None:
+    denied = Agreement.of(Effect.DENY, CPO, OTHER_EMSP)
+    both = [EMSP, OTHER_EMSP, EMSP]
+    assert holder(directory(denied), what, both, CPO, row("CDR-R1")) == EMSP
+    with pytest.raises(UnknownReceiver, match=r"contract_id 'C1'.*DE-ANE, DE-EMS"):
+        holder(directory(), what, both, CPO, row("CDR-R1"))
+    for nobody in ([], [OTHER_EMSP], [OTHER_CPO]):
+        with pytest.raises(UnknownReceiver, match="contract_id 'C1'") as error:
+            holder(directory(denied), what, nobody, CPO, row("CDR-R1"))
+        assert "ANE" not in error.value.message
 
 
 def test_only_who_lists_tokens_is_asked_for_an_unknown_one() -> None:

@@ -61,6 +61,32 @@ def _last(emsp: SamplePlatform) -> Received:
     return [one for one in emsp.received if one.module in ("tokens", "sessions", "cdrs")][-1]
 
 
+async def test_where_only_a_contract_is_known_its_owner_is_found_by_the_whole_id_and_by_no_part_of_it(
+    parties: Parties,
+) -> None:
+    cpo, emsp = await parties.pair()
+    other = await parties.emsp()
+    contract = bodies.new_id("C")
+    for owner, contract_id in ((emsp, contract), (other, contract + "-2")):
+        token = bodies.token(owner) | {"uid": bodies.new_id("UID"), "contract_id": contract_id}
+        path = (*party_of(owner), token["uid"])
+        check(await owner.call("PUT", "tokens", RECEIVER, *path, to=HUB, body=token), 200, 1000)
+
+    async def post(contract_id: str) -> SampleAnswer:
+        whole = bodies.cdr(cpo, emsp)
+        # As of a car that identifies itself: neither the card nor who issued it is known.
+        whole["cdr_token"] = {"uid": "#NA", "type": "OTHER", "contract_id": contract_id}
+        return await cpo.call("POST", "cdrs", RECEIVER, body=whole)
+
+    async def is_found() -> bool:
+        answer = await post(contract.lower())
+        return answer.status_code == 1000 and legs(answer.headers) == (party_of(cpo), party_of(emsp))
+
+    await eventually(is_found)
+    check(await post(contract[:-1]), 200, 4001, "$.cdr_token.contract_id", "OCPI-to-party-id")
+    assert len(got(emsp, "cdrs")) == 1 and not got(other, "cdrs")
+
+
 async def test_who_could_not_be_found_is_told_by_the_hub_in_its_own_name(parties: Parties) -> None:
     cpo, emsp = await parties.pair()
     for answer in (

@@ -94,6 +94,9 @@ class EmbeddedStore:
     async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:
         return await self._lister.submit(lambda c: objects.count(c, wanted, owner))
 
+    async def find_contract(self, contract_id: str, audience: PartyId | None) -> Sequence[PartyId]:
+        return await self._reader.submit(lambda c: objects.find_contract(c, contract_id, audience))
+
     # --- CDR memory --------------------------------------------------------------------------------------------------
 
     async def read_cdr(self, key: CdrKey) -> CdrRecord | None:

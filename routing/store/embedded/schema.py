@@ -70,6 +70,13 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX set_aside_at ON set_aside (at)",
     ),
     ("CREATE TABLE agreements (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID",),
+    (
+        "ALTER TABLE states ADD COLUMN contract BLOB",
+        """UPDATE states SET contract = CAST(upper(json_extract(CAST(body AS TEXT), '$.contract_id')) AS BLOB)
+            WHERE key > x'746f6b656e7300' AND key < x'746f6b656e7301' -- tokens
+            AND flags & 2 = 0 AND json_valid(CAST(body AS TEXT))""",
+        "CREATE INDEX states_contract ON states (contract, key) WHERE contract IS NOT NULL",
+    ),
 )
 
 

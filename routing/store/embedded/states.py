@@ -11,16 +11,27 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from connectors.values import PartyId
+from connectors.values import Module, PartyId
 from routing.log.port import Position
 from routing.state import ObjectState, StateKey
-from routing.store.codec import decode_parts, encode_parts, state_key, state_key_of, state_range
+from routing.store.codec import (
+    audience_range,
+    contract_key,
+    contract_of,
+    decode_parts,
+    encode_parts,
+    state_key,
+    state_key_of,
+    state_range,
+)
 from routing.store.port import LIST_BYTES, Selection, StateCount
 
 _COMPOSED: Final = 1
 _DELETED: Final = 2
 _UNCONFIRMED: Final = 4
 _UNPUBLISHED: Final = 8
+
+_OF_CONTRACT: Final = "SELECT key FROM states WHERE contract = ? AND key > ? AND key < ? ORDER BY key LIMIT 1"
 
 _WRITE_ROWS: Final = (50, 8, 1)
 _READ_ROWS: Final = (100, 10, 1)
@@ -48,6 +59,7 @@ def write(connection: sqlite3.Connection, states: Sequence[ObjectState]) -> None
                     state.last_updated,
                     encode_parts(state.parts),
                     state.body,
+                    contract_of(state),
                 )
             connection.execute(statement, values)
             at += rows
@@ -65,6 +77,17 @@ def read(connection: sqlite3.Connection, keys: Sequence[StateKey]) -> Mapping[St
                 state = _state(wanted[row[0]], row)
                 found[state.key] = state
             at += rows
+    return found
+
+
+def find_contract(connection: sqlite3.Connection, contract_id: str, audience: PartyId | None) -> Sequence[PartyId]:
+    key = contract_key(contract_id)
+    first, last = audience_range(Module.TOKENS, audience)
+    found: list[PartyId] = []
+    while row := connection.execute(_OF_CONTRACT, (key, first, last)).fetchone():
+        owner = state_key_of(row[0]).owner
+        found.append(owner)
+        _, first = state_range(Module.TOKENS, audience, owner)
     return found
 
 
@@ -159,12 +182,14 @@ def _state(key: StateKey, row: tuple[Any, ...]) -> ObjectState:
 @lru_cache(maxsize=len(_WRITE_ROWS))
 def _upsert(rows: int) -> str:
     return f"""
-        INSERT INTO states (key, epoch, offset, base_epoch, base_offset, flags, version, last_updated, parts, body)
-        VALUES {", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows)}
+        INSERT INTO states
+            (key, epoch, offset, base_epoch, base_offset, flags, version, last_updated, parts, body, contract)
+        VALUES {", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * rows)}
         ON CONFLICT (key) DO UPDATE SET
             epoch = excluded.epoch, offset = excluded.offset, base_epoch = excluded.base_epoch,
             base_offset = excluded.base_offset, flags = excluded.flags, version = excluded.version,
-            last_updated = excluded.last_updated, parts = excluded.parts, body = excluded.body
+            last_updated = excluded.last_updated, parts = excluded.parts, body = excluded.body,
+            contract = excluded.contract
         WHERE (excluded.epoch, excluded.offset) > (epoch, offset)
     """  # noqa: S608 - only the number of rows goes in
 

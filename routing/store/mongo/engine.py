@@ -96,6 +96,9 @@ class MongoStore:
     async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:
         return await self._connection.run_long(_COUNT_SECONDS, objects.count, wanted, owner)
 
+    async def find_contract(self, contract_id: str, audience: PartyId | None) -> Sequence[PartyId]:
+        return await self._run(objects.find_contract, contract_id, audience)
+
     # --- CDR memory --------------------------------------------------------------------------------------------------
 
     async def read_cdr(self, key: CdrKey) -> CdrRecord | None:

@@ -14,7 +14,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from routing.store.codec import moment
-from routing.store.mongo import leases
+from routing.store.mongo import leases, states
 from routing.store.mongo.connection import Connection, Database
 from routing.store.port import Lease, Unusable
 
@@ -63,7 +63,7 @@ async def _states_in_order(db: Database) -> None:
 
 Migration = Callable[[Database], Awaitable[None]]
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_first, _states_in_order)
+MIGRATIONS: Final[tuple[Migration, ...]] = (_first, _states_in_order, states.note_contracts)
 
 
 async def bring_up_to_date(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:

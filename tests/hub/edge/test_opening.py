@@ -68,6 +68,61 @@ async def test_a_session_patch_goes_to_whom_the_session_was_pushed_to(edge: Edge
     assert [event.audience for event in edge.log.events] == [EMSP]
 
 
+async def contracted(edge: Edge, contract_id: str, owner: PartyId, to: PartyId | None = None) -> None:
+    await edge.store.start()
+    key = StateKey(owner, "tokens", f"UID-{contract_id}-{owner}", "RFID", to)
+    body = b'{"contract_id": "%s"}' % contract_id.encode()
+    await edge.store.write_states([ObjectState(key, Position(1, 1), "2.2.1", body=body)])
+
+
+def cdr(**token: object) -> bytes:
+    whole = objects.cdr(country_code=CPO.country_code, party_id=CPO.party_id)
+    return objects.body({**whole, "cdr_token": {"type": "RFID", **token}})
+
+
+@pytest.mark.parametrize("uid", [{}, {"uid": "#NA"}, {"uid": "nobody knows it"}])
+async def test_a_cdr_goes_to_the_owner_of_its_contract_where_nothing_else_names_anybody(
+    edge: Edge, uid: dict[str, str]
+) -> None:
+    edge.registry.set(platform("emsp2", Party(OTHER, Role.EMSP)))
+    await contracted(edge, "DE-C1", EMSP)
+    await contracted(edge, "DE-C12", OTHER)
+    told = await edge.call("cpo", "POST", f"{RECEIVER}/cdrs", cdr(contract_id="de-c1", **uid))
+    assert told.answer == (200, 1000)
+    unknown = await edge.call("cpo", "POST", f"{RECEIVER}/cdrs", cdr(contract_id="DE-C", **uid))
+    assert unknown.answer == (200, 4001)
+    assert [event.audience for event in edge.log.events] == [EMSP]
+
+
+async def test_a_token_that_is_known_goes_before_its_contract(edge: Edge) -> None:
+    edge.registry.set(platform("emsp2", Party(OTHER, Role.EMSP)))
+    await contracted(edge, "C1", OTHER)
+    await known(edge, EMSP, "tokens", "T1", "RFID")
+    told = await edge.call("cpo", "POST", f"{RECEIVER}/cdrs", cdr(uid="t1", contract_id="C1"))
+    assert told.answer == (200, 1000)
+    assert [event.audience for event in edge.log.events] == [EMSP]
+
+
+async def test_a_contract_of_a_token_that_was_pushed_to_another_tells_nobody_else(edge: Edge) -> None:
+    another = PartyId("NL", "ANW")
+    edge.registry.set(platform("cpo2", Party(another, Role.CPO)))
+    await contracted(edge, "C1", EMSP, to=another)
+    assert (await edge.call("cpo", "POST", f"{RECEIVER}/cdrs", cdr(contract_id="C1"))).answer == (200, 4001)
+    await contracted(edge, "C2", EMSP, to=CPO)
+    assert (await edge.call("cpo", "POST", f"{RECEIVER}/cdrs", cdr(contract_id="C2"))).answer == (200, 1000)
+
+
+async def test_two_owners_of_a_contract_are_4001_and_named(edge: Edge) -> None:
+    edge.registry.set(platform("emsp2", Party(OTHER, Role.EMSP)))
+    for owner in (EMSP, OTHER):
+        await contracted(edge, "C1", owner)
+    told = await edge.call("cpo", "POST", f"{RECEIVER}/cdrs", cdr(contract_id="C1"))
+    assert told.answer == (200, 4001)
+    for word in ("contract_id", str(EMSP), str(OTHER)):
+        assert word in told.envelope["status_message"]
+    assert not edge.log.events
+
+
 async def test_a_reservation_is_cancelled_where_it_was_made(edge: Edge) -> None:
     token = objects.token(country_code="DE", party_id="EMS")
     made = {"response_url": "https://emsp.example/r/1", "token": token, "expiry_date": "2027-01-01T00:00:00Z"}

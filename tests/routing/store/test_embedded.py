@@ -123,9 +123,14 @@ async def test_a_file_of_an_older_release_is_brought_up_to_date_and_keeps_its_da
     store = EmbeddedStore(tmp_path)
     await store.start()
     saved = await store.save_platform(Platform("p1"))
-    await store.write_states([state("L1", 1)])
+    token = state("T1", 1)
+    token.key = token.key._replace(module="tokens")
+    token.body = b'{"contract_id": "nl-c1"}'
+    await store.write_states([state("L1", 1), token])
     await store.close()
     with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("DROP INDEX states_contract")
+        connection.execute("ALTER TABLE states DROP COLUMN contract")
         for table in ("leases", "set_aside", "agreements"):  # what came later
             connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version=1")
@@ -137,6 +142,7 @@ async def test_a_file_of_an_older_release_is_brought_up_to_date_and_keeps_its_da
         assert await store.acquire("probing", "one", 60) is not None
         assert list(await store.load_set_aside(limit=1)) == []
         assert list(await store.load_agreements()) == []
+        assert await store.find_contract("NL-C1", token.key.audience) == [token.key.owner]
     finally:
         await store.close()
 

@@ -288,6 +288,21 @@ async def test_states_of_an_earlier_schema_are_found_and_listed(uri: str, raw: A
     assert raw["states"].count_documents({}) == 2
 
 
+async def test_tokens_of_an_earlier_schema_are_found_by_contract(uri: str, raw: Any) -> None:
+    tokens = [state(number, KEY._replace(module="tokens", object_id=f"T{number}")) for number in range(1, 4)]
+    for number, token in enumerate(tokens, start=1):
+        token.body = b'{"contract_id": "C%d"}' % number
+    async with opened(uri) as store:
+        await store.write_states(tokens)
+    raw["states"].update_many({}, {"$unset": {"c": ""}})
+    raw["states"].drop_index("contract")
+    raw["schema"].update_one({"_id": "schema"}, {"$set": {"version": 2}})
+    async with opened(uri) as store:
+        assert await store.find_contract("c2", None) == [KEY.owner]
+        assert not await store.find_contract("C4", None)
+    assert raw["states"].index_information()["contract"]["key"] == [("c", 1), ("_id", 1)]
+
+
 async def test_a_schema_from_the_future_is_refused_with_a_sentence(uri: str, raw: Any) -> None:
     async with opened(uri):
         pass
