@@ -220,6 +220,16 @@ def unknown(what: Named, row: Row) -> OcpiError:
     )
 
 
+def declined(answer: bytes) -> bool:
+    """Whether an envelope says that a command or charging profile was not taken (OCPI 2.2.1, 13.3.1 and 14.3.3)."""
+    try:
+        data = orjson.loads(answer)["data"]
+        result = (data[0] if isinstance(data, list) else data)["result"]
+    except (ValueError, TypeError, KeyError, IndexError):
+        return False
+    return isinstance(result, str) and result.upper() != "ACCEPTED"
+
+
 def _spoken(what: Named) -> str:
     match what.key:
         case Key.RESERVATION:

@@ -15,10 +15,10 @@ from connectors.errors import EngineAway
 from connectors.values import InterfaceRole, Module, PartyId
 from hub.edge.ports import Known
 from hub.edge.reading import owner_in_url
-from hub.edge.values import Call
+from hub.edge.values import Call, Response
 from routing.clock import Clock
 from routing.directory import Directory
-from routing.opening import Key, Named, holder, keys, known, named, receiver, unknown
+from routing.opening import Key, Named, declined, holder, keys, known, named, receiver, unknown
 from routing.store.port import StoreAway, StoreError
 
 log = structlog.get_logger(__name__)
@@ -103,15 +103,20 @@ class Opening:
         ]
         return holder(directory, asked.what, owners, asked.sender, row)
 
-    async def passed(self, call: Call, row: Row, to: PartyId) -> None:
-        """A call of this row was taken by `to`: what later calls will name is kept. Raises nothing."""
+    async def passed(self, call: Call, row: Row, to: PartyId, response: Response) -> None:
+        """A call of this row was answered by `to`: what later calls will name is kept. Raises nothing.
+
+        What it declined is not: an earlier reservation or profile, of whoever that is, stays known.
+        """
         if call.sender is None:
             return
         if row.module == Module.COMMANDS and call.params.get("command", "").upper() == "RESERVE_NOW":
-            if call.judgement.reservation_id:
+            if call.judgement.reservation_id and not declined(response.body):
                 made = Named(Key.RESERVATION, Module.COMMANDS, call.judgement.reservation_id.upper())
                 await self._keep(made, call.sender.id, to)
         elif row.module == Module.CHARGINGPROFILES and row.interface is InterfaceRole.RECEIVER and row.method == "PUT":
+            if declined(response.body):
+                return
             await self._keep(Named(Key.PROFILE, Module.SESSIONS, call.params["session_id"].upper()), to, call.sender.id)
 
     async def _keep(self, what: Named, asker: PartyId, answer: PartyId) -> None:

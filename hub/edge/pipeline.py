@@ -153,7 +153,7 @@ class Pipeline:
             self._away(directory, to)
             raise
         if row.method != "GET" and 1000 <= response.status_code < 2000:
-            await self._opening.passed(call, row, to)
+            await self._opening.passed(call, row, to, response)
         return response
 
     async def _directed(self, call: Call, row: Row, directory: Directory) -> Response:

@@ -12,7 +12,7 @@ from connectors.values import PartyId, Role
 from routing.agreements import Agreement, Effect, Rules
 from routing.directory import Directory, Party
 from routing.log.port import Position
-from routing.opening import Key, Named, holder, issuers, keys, named, opened, receiver
+from routing.opening import Key, Named, declined, holder, issuers, keys, named, opened, receiver
 from routing.state import ObjectState, StateKey
 from tests.hub.edge.harness import CPO, EMSP, HUB, platform
 
@@ -146,6 +146,24 @@ def test_of_the_owners_of_a_contract_only_those_count_that_the_caller_may_deal_w
         with pytest.raises(UnknownReceiver, match="contract_id 'C1'") as error:
             holder(directory(denied), what, nobody, CPO, row("CDR-R1"))
         assert "ANE" not in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b'{"data": {"result": "REJECTED", "timeout": 1}}', True),
+        (b'{"data": [{"result": "UNKNOWN_SESSION"}]}', True),
+        (b'{"data": {"result": "accepted"}}', False),
+        (b'{"data": {"result": 5}}', False),
+        (b'{"data": []}', False),
+        (b'{"data": "REJECTED"}', False),
+        (b'{"status_code": 1000}', False),
+        (b"[]", False),
+        (b"", False),
+    ],
+)
+def test_only_an_answer_that_says_so_declines(answer: bytes, expected: bool) -> None:
+    assert declined(answer) is expected
 
 
 def test_only_who_lists_tokens_is_asked_for_an_unknown_one() -> None:

@@ -47,6 +47,19 @@ async def test_an_active_profile_that_nobody_set_is_4001(parties: Parties) -> No
     assert not got(emsp, "chargingprofiles", "PUT")
 
 
+async def test_one_that_the_cpo_declined_takes_no_active_profile_from_whoever_set_one_before(parties: Parties) -> None:
+    cpo, emsp = await parties.pair()
+    other = await parties.emsp()
+    session_id = bodies.new_id("S")
+    check(await set_profile(emsp, session_id, party_of(cpo)), 200, 1000)
+    said = {"data": {"result": "REJECTED", "timeout": 0}, "status_code": 1000, "timestamp": bodies.WHEN}
+    rule = cpo.faults.set(Rule(Fault.CANNED, module="chargingprofiles", canned=Canned(orjson.dumps(said))))
+    check(await set_profile(other, session_id, party_of(cpo)), 200, 1000)
+    cpo.faults.clear(rule)
+    check(await cpo.call("PUT", "chargingprofiles", SENDER, session_id, body=ACTIVE), 200, 1000)
+    assert got(emsp, "chargingprofiles", "PUT") and not got(other, "chargingprofiles", "PUT")
+
+
 async def test_the_cpos_own_limit_is_its_answer(parties: Parties) -> None:
     cpo, emsp = await parties.pair()
     said = {"data": {"result": "TOO_OFTEN", "timeout": 60}, "status_code": 1000, "timestamp": bodies.WHEN}

@@ -135,8 +135,9 @@ async def test_a_reservation_is_cancelled_where_it_was_made(edge: Edge) -> None:
     assert (await edge.call("emsp", "POST", f"{RECEIVER}/commands/CANCEL_RESERVATION", unknown)).answer == (200, 4001)
 
 
-async def test_a_reservation_that_was_refused_is_not_remembered(edge: Edge) -> None:
-    edge.client.answer = answer(b'{"status_code": 2003}')
+@pytest.mark.parametrize("refusal", [b'{"status_code": 2003}', b'{"status_code":1000,"data":{"result":"REJECTED"}}'])
+async def test_a_reservation_that_was_refused_is_not_remembered(edge: Edge, refusal: bytes) -> None:
+    edge.client.answer = answer(refusal)
     body = command(reservation_id="R1", location_id="LOC1")
     await edge.call("emsp", "POST", f"{RECEIVER}/commands/RESERVE_NOW", body, to=CPO)
     cancel = command(reservation_id="R1")
