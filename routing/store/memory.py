@@ -17,6 +17,7 @@ from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
 from routing.state import ObjectState, StateKey
 from routing.store.codec import contract_key, contract_of, held, moment, state_key
+from routing.store.memory_archive import ArchiveData, MemoryArchive
 from routing.store.port import (
     LIST_BYTES,
     CdrKey,
@@ -58,6 +59,7 @@ class MemoryData:
     meta: dict[str, bytes] = field(default_factory=dict)
     aside: dict[tuple[TopicPartition, Position], SetAside] = field(default_factory=dict)
     leases: dict[str, tuple[Lease, float]] = field(default_factory=dict)
+    archive: ArchiveData = field(default_factory=ArchiveData)
     watchers: dict[MemoryStore, list[Callable[[], None]]] = field(default_factory=dict)
 
 
@@ -69,6 +71,9 @@ class MemoryStore:
         self.away: str | None = None
         self._hooks = hooks
         self._open = False
+        self.archive = MemoryArchive(
+            self.data.archive, before=self._before, after=self._after, trouble=lambda: self.away
+        )
 
     async def start(self) -> None:
         if self.away is not None:

@@ -14,6 +14,7 @@ from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import Headers, Position, TopicPartition
 from routing.state import ObjectState, StateKey
+from routing.store.archive import Archive
 
 
 class StoreError(Exception):
@@ -169,6 +170,10 @@ class Store(Protocol):
 
     def trouble(self) -> str | None:
         """A sentence if the store cannot be used now, else None (readiness)."""
+
+    @property
+    def archive(self) -> Archive:
+        """Exchanges as they went; it is usable while the store is started, and its trouble is not the store's."""
 
     # --- the directory -----------------------------------------------------------------------------------------------
 

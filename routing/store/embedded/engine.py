@@ -13,6 +13,7 @@ from routing.log.port import TopicPartition
 from routing.state import ObjectState, StateKey
 from routing.store.embedded import agreements, leases, platforms, records
 from routing.store.embedded import states as objects
+from routing.store.embedded.archive import EmbeddedArchive
 from routing.store.embedded.schema import FILE, open_reader, open_writer
 from routing.store.embedded.threads import Reader, Writer
 from routing.store.port import CdrKey, CdrRecord, Lease, Mark, Selection, SetAside, StateCount
@@ -30,6 +31,7 @@ class EmbeddedStore:
         self._reader = Reader("store-reader", partial(open_reader, path, busy))
         # A list may go through very much, and nobody else's read should wait for it.
         self._lister = Reader("store-lister", partial(open_reader, path, busy))
+        self.archive = EmbeddedArchive(folder, busy=busy)
         self._watchers: list[Callable[[], None]] = []
 
     async def start(self) -> None:
@@ -37,7 +39,9 @@ class EmbeddedStore:
         try:
             await self._reader.start()
             await self._lister.start()
+            await self.archive.start()
         except BaseException:
+            await self._lister.close()
             await self._reader.close()
             await self._writer.close()
             raise
@@ -47,6 +51,7 @@ class EmbeddedStore:
         await self._lister.close()
         await self._reader.close()
         await self._writer.close()
+        await self.archive.close()
 
     def trouble(self) -> str | None:
         return self._writer.trouble() or self._reader.trouble() or self._lister.trouble()

@@ -20,7 +20,9 @@ _WAL_BYTES_KEPT: Final = 32 * 1024 * 1024
 
 # States and CDRs are rowid tables with an index of their own: a body of 1.5 KB in a table without rowids would go
 # to overflow pages, rewritten whole at each update. The rest is small, and lies in its key's own order.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+Migrations = tuple[tuple[str, ...], ...]
+
+MIGRATIONS: Final[Migrations] = (
     (
         "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
         "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
@@ -80,7 +82,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
 )
 
 
-def open_writer(path: Path, busy: float) -> sqlite3.Connection:
+def open_writer(path: Path, busy: float, migrations: Migrations = MIGRATIONS) -> sqlite3.Connection:
     """The connection that writes, the schema brought up to date; `busy` is how long to wait for a lock, seconds.
 
     Raises Unusable for a file that is not ours or from a newer release, StoreAway when it is locked or the disk fails.
@@ -93,7 +95,7 @@ def open_writer(path: Path, busy: float) -> sqlite3.Connection:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
             connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES_KEPT}")
-            _migrate(connection, path)
+            _migrate(connection, path, migrations)
         except BaseException:
             connection.close()
             raise
@@ -139,7 +141,7 @@ def _connect(path: Path, busy: float, cache_kib: int) -> sqlite3.Connection:
     return connection
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -147,16 +149,16 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if tables and application != APPLICATION:
             raise Unusable(f"{path} is a SQLite file, but not a store of this hub: move it away")
-        if version > len(MIGRATIONS):
+        if version > len(migrations):
             raise Unusable(
                 f"{path} was written by a newer release (schema {version}, this release knows up to "
-                f"{len(MIGRATIONS)}): run that release, or restore the copy made before the upgrade"
+                f"{len(migrations)}): run that release, or restore the copy made before the upgrade"
             )
-        for migration in MIGRATIONS[version:]:
+        for migration in migrations[version:]:
             for statement in migration:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id={APPLICATION}")
-        connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+        connection.execute(f"PRAGMA user_version={len(migrations)}")
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

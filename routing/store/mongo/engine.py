@@ -12,6 +12,7 @@ from routing.log.port import TopicPartition
 from routing.state import ObjectState, StateKey
 from routing.store.mongo import agreements, leases, platforms, records
 from routing.store.mongo import states as objects
+from routing.store.mongo.archive import MongoArchive
 from routing.store.mongo.connection import Connection
 from routing.store.mongo.schema import bring_up_to_date
 from routing.store.mongo.watch import Watch
@@ -31,6 +32,7 @@ class MongoStore:
     def __init__(self, uri: str, *, timeout: float = 2.0) -> None:
         self._connection = Connection(uri, timeout=timeout)
         self._run = self._connection.run
+        self.archive = MongoArchive(self._connection)
         self._watch: Watch | None = None
         self._watchers: list[Callable[[], None]] = []
 

@@ -14,7 +14,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from routing.store.codec import moment
-from routing.store.mongo import leases, states
+from routing.store.mongo import archive, leases, states
 from routing.store.mongo.connection import Connection, Database
 from routing.store.port import Lease, Unusable
 
@@ -28,7 +28,9 @@ _WAIT_SECONDS: Final = 0.1
 _KEEP_GONE_SECONDS: Final = 86_400
 _AT_ONCE: Final = 1000
 
-_OURS: Final = frozenset(("platforms", "states", "cdrs", "marks", "urls", "set_aside", "meta"))
+_OURS: Final = frozenset(
+    ("platforms", "states", "cdrs", "marks", "urls", "set_aside", "meta", archive.EXCHANGES, archive.BODIES)
+)
 
 
 async def _first(db: Database) -> None:
@@ -63,7 +65,7 @@ async def _states_in_order(db: Database) -> None:
 
 Migration = Callable[[Database], Awaitable[None]]
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_first, _states_in_order, states.note_contracts)
+MIGRATIONS: Final[tuple[Migration, ...]] = (_first, _states_in_order, states.note_contracts, archive.make_indexes)
 
 
 async def bring_up_to_date(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:

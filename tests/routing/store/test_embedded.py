@@ -20,6 +20,7 @@ from routing.directory import Issued, Kind, Platform
 from routing.log.port import Position
 from routing.state import ObjectState, StateKey
 from routing.store.embedded import EmbeddedStore
+from routing.store.embedded.archive import ARCHIVE_FILE
 from routing.store.embedded.schema import FILE, MIGRATIONS
 from routing.store.port import Conflict, StoreAway, Unusable
 
@@ -100,12 +101,12 @@ async def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     assert FILE in modes
 
 
-async def test_a_closed_store_is_one_file(tmp_path: Path) -> None:
+async def test_a_closed_store_is_one_file_and_one_of_its_archive(tmp_path: Path) -> None:
     store = EmbeddedStore(tmp_path)
     await store.start()
     await store.write_states([state("L1", 1)])
     await store.close()
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [ARCHIVE_FILE, FILE]
 
 
 async def test_a_schema_from_the_future_is_refused_with_a_sentence(tmp_path: Path) -> None:
