@@ -25,6 +25,14 @@ _DATA = (cloudevents.JSON,)
 _NO_DATA: Headers = ()
 
 
+VIA: Final = {
+    "to": "the OCPI-to headers name it",
+    "content": "it is the party of what the call names",
+    "url": "it is behind a URL that the hub made",
+}
+"""What told a message's recipient, by the word for it in records; without a word it is for everyone."""
+
+
 class Operation(StrEnum):
     PUT = "PUT"
     PATCH = "PATCH"
@@ -41,7 +49,7 @@ class Event:
     else tells two objects apart (a token's type), else empty. `audience` is the one recipient of a directed push,
     None for a broadcast. `expires` is the moment until which the edge waits for the log; `deadline`, of a directed
     push, until when its caller waits (both UTC ms). `findings` is what was off in the body, each a JSON path and a
-    sentence.
+    sentence. `via` is one of VIA.
     """
 
     id: str
@@ -68,6 +76,7 @@ class Event:
     appends: bool = False
     findings: tuple[str, ...] = ()
     last_updated: str | None = None
+    via: str = ""
 
     @property
     def key(self) -> bytes:
@@ -121,6 +130,7 @@ def encode(event: Event) -> Headers:
         "appends": event.appends,
         "findings": event.findings,
         "last_updated": event.last_updated,
+        "via": event.via,
     }
     headers = Carrying(
         (
@@ -171,6 +181,7 @@ def decode(headers: Headers, value: bytes) -> Event:
             appends=hub["appends"],
             findings=tuple(findings) if (findings := hub["findings"]) else (),
             last_updated=hub["last_updated"],
+            via=hub.get("via", ""),
             payload=value,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -41,7 +41,8 @@ class Exchange(NamedTuple):
 
     `at` is UTC ms of the call's arrival; `row` the catalogue's id; `path` what stood after the endpoint URL, decoded.
     `request_id` is the caller's, `forwarded_id` the one that the recipient saw. `ms` is the whole, `hub_ms` without
-    the wait for the recipient. `outcome`: answered, or the hub's own no in words.
+    the wait for the recipient. `outcome`: answered, or the hub's own no in words. `via` is what told the recipient,
+    one of `routing.event.VIA`.
     """
 
     at: int
@@ -60,6 +61,7 @@ class Exchange(NamedTuple):
     ms: float
     hub_ms: float
     outcome: str
+    via: str = ""
 
 
 class Exchanges:
@@ -158,4 +160,5 @@ def _document(exchange: Exchange) -> dict[str, object]:
         "ms": round(exchange.ms, 3),
         "hub_ms": round(exchange.hub_ms, 3),
         "outcome": exchange.outcome,
+        "via": exchange.via,
     }

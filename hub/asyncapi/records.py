@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from connectors.values import Role
-from routing.event import Operation
+from routing.event import VIA, Operation
 from routing.policy import Outcome as Ending
 
 
@@ -20,6 +20,13 @@ def known(values: type[StrEnum]) -> dict[str, Any]:
     return {"examples": [str(value) for value in values]}
 
 
+Via = Annotated[
+    str,
+    Field(
+        description="; ".join(f"`{word}`: {means}" for word, means in VIA.items()),
+        json_schema_extra={"examples": [*VIA]},
+    ),
+]
 PartyText = Annotated[
     str, Field(description="A party, COUNTRY-PARTY in upper case", pattern="^[A-Z]{2}-[!-~]{1,3}$", examples=["NL-TNM"])
 ]
@@ -57,6 +64,7 @@ class PushEnvelope(BaseModel):
     appends: bool = Field(description="Whether it adds to a list, so that it must not be applied twice")
     findings: list[str] = Field(description="What is off in the data: each a JSON path and a sentence")
     last_updated: str | None = Field(description="`last_updated` of the data as it stands there")
+    via: Via = ""
 
 
 class Row(RootModel[tuple[str, str, str, int]]):
@@ -67,6 +75,19 @@ class Row(RootModel[tuple[str, str, str, int]]):
         Annotated[str, Field(description="How it ended", json_schema_extra=known(Ending))],
         Annotated[str, Field(description="A status code or a few words, or empty")],
         Annotated[int, Field(description="Milliseconds of the attempt; 0 where there was none")],
+    ]
+
+
+class Attempt(RootModel[tuple[str, int, int, int, str, int]]):
+    """One request to a recipient: party, when it was begun, HTTP status, OCPI status code, words, milliseconds."""
+
+    root: tuple[
+        Annotated[str, Field(description="The recipient, COUNTRY-PARTY")],
+        Annotated[int, Field(description="When it was begun: UTC, milliseconds since 1970")],
+        Annotated[int, Field(description="HTTP status of the answer; 0: there was none")],
+        Annotated[int, Field(description="OCPI status code of the answer, or the hub's own where there was none")],
+        Annotated[str, Field(description="Why there was no answer, or empty")],
+        Annotated[int, Field(description="Milliseconds")],
     ]
 
 
@@ -81,6 +102,11 @@ class Outcome(BaseModel):
     correlation: str = Field(description="X-Correlation-ID of the push")
     request: str = Field(description="X-Request-ID of the push")
     results: list[Row] = Field(description="A row a recipient")
+    accepted: Milliseconds = Field(0, description="When the hub took the push from its sender; 0 where not known")
+    attempts: list[Attempt] = Field(
+        [],
+        description="Of recipients that did not take it at the first attempt, the attempts, up to a hundred an event",
+    )
 
 
 class Exchange(BaseModel):
@@ -102,6 +128,7 @@ class Exchange(BaseModel):
     ms: float = Field(description="The whole call, milliseconds")
     hub_ms: float = Field(description="The same without waiting for the recipient")
     outcome: str = Field(description="`answered`, or in words why the hub answered itself")
+    via: Via = ""
 
 
 class Exchanges(RootModel[list[Exchange]]):

@@ -115,6 +115,7 @@ class Push:
             appends=judgement.appends,
             findings=tuple([str(finding) for finding in judgement.findings]) if judgement.findings else (),
             last_updated=judgement.last_updated,
+            via="" if to is None else "to" if call.to else "content",
         )
 
     # --- the log -----------------------------------------------------------------------------------------------------

@@ -34,13 +34,14 @@ PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 @dataclass(slots=True)
 class Forward:
-    """One request on its way to one recipient. `patient`: tried again while no byte was sent."""
+    """One request on its way to one recipient, found by `via`. `patient`: tried again while no byte was sent."""
 
     to: Hosted
     sender: PartyId
     url: str
     body: bytes | None
     forwarded_id: str
+    via: str
     patient: bool = False
     attempts: int = 0
 
@@ -80,14 +81,16 @@ class Relay:
         if row.listing and not row.custom:
             query = limited(to.platform, query)
         url = target(to.platform, row.module, row.interface, call.path, query)
-        return await self._pass(call, row, Forward(to, sender.id, url, body if row.model else None, str(uuid7())))
+        via = "to" if call.to else "content"
+        return await self._pass(call, row, Forward(to, sender.id, url, body if row.model else None, str(uuid7()), via))
 
     async def callback(self, call: Call, row: Row, found: Found) -> Response:
         """The answer of whoever is behind a URL that the hub made: of a result, a CDR by its Location, a next page."""
         _, sender = _known(call)
         result = bool(row.model)
         body = call.body if result else None
-        return await self._pass(call, row, Forward(found.to, sender.id, found.url, body, str(uuid7()), patient=result))
+        forward = Forward(found.to, sender.id, found.url, body, str(uuid7()), "url", patient=result)
+        return await self._pass(call, row, forward)
 
     # --- on the wire -------------------------------------------------------------------------------------------------
 
@@ -114,7 +117,7 @@ class Relay:
                 Exchange(
                     call.at, row.id, row.module, row.method, () if row.callback else call.path, forward.sender,
                     forward.to.party.id, call.request_id, call.correlation_id, forward.forwarded_id, forward.attempts,
-                    http_status, status_code, whole, whole - call.waited * 1000, outcome,
+                    http_status, status_code, whole, whole - call.waited * 1000, outcome, forward.via,
                 )
             )  # fmt: skip
 

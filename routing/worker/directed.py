@@ -18,7 +18,7 @@ from routing.clock import Clock
 from routing.directory import Hosted
 from routing.event import Event
 from routing.fold import Request
-from routing.log.port import Log, Position
+from routing.log.port import Log
 from routing.outbound import Answered, speaker
 from routing.policy import GO_ON, DeliverySettings, Outcome, ended
 from routing.replies import Reply
@@ -102,7 +102,7 @@ class DirectedPushes:
             if (away := self.refusal(event)) is not None:
                 raise away
             if event.module == Module.CDRS:
-                return await self._serve_cdr(event, position, permit)
+                return await self._serve_cdr(item, permit)
             answered = await self._attempt(item, permit)
         except OcpiError as error:
             self.refuse(event, error)
@@ -142,7 +142,7 @@ class DirectedPushes:
         to = self._ready(event)
         for request in item.catch_up:
             await self._catch_up(event, to, request, permit)
-        return await self._send(event, to, permit)
+        return await self._send(item, to, permit)
 
     def _ready(self, event: Event) -> Hosted:
         if self.latest_start(event) <= 0:
@@ -151,7 +151,8 @@ class DirectedPushes:
             )
         return self._resolver.directed(event)
 
-    async def _send(self, event: Event, to: Hosted, permit: Permit) -> Answered:
+    async def _send(self, item: Directed, to: Hosted, permit: Permit) -> Answered:
+        event, begun = item.event, self._clock.utc()
         push = Push(
             to, event.sender, event.module, event.operation, event.path, event.query, event.payload,
             event.correlation_id,
@@ -161,6 +162,7 @@ class DirectedPushes:
         except NotConnected as error:
             if not error.refused or self.latest_start(event) <= 0:
                 raise
+            item.entry.tried(to.party.id, begun, error, self._clock.utc())
         return await self._sender.push(push, within=self.left(event), permit=permit)
 
     async def _catch_up(self, event: Event, to: Hosted, request: Request, permit: Permit) -> None:
@@ -180,7 +182,8 @@ class DirectedPushes:
 
     # --- CDRs ------------------------------------------------------------------------------------------------------
 
-    async def _serve_cdr(self, event: Event, position: Position, permit: Permit) -> Served:
+    async def _serve_cdr(self, item: Directed, permit: Permit) -> Served:
+        event, position = item.event, item.entry.position
         try:
             record = await self.recorded(event, within=max(self.latest_start(event), 1.0))
         except StoreAway as error:
@@ -197,7 +200,7 @@ class DirectedPushes:
             case cdrs.Attempt():
                 pass
         to = self._ready(event)
-        answered = await self._send(event, to, permit)
+        answered = await self._send(item, to, permit)
 
         async def recording() -> None:
             location = await self._located(event, to, answered)

@@ -106,7 +106,13 @@ def record(entry: Entry) -> tuple[bytes, Headers, bytes]:
         "results": [
             (f"{party}" if party else "", outcome, _written(detail), ms) for party, outcome, detail, ms in entry.results
         ],
+        "accepted": entry.accepted,
     }
+    if entry.attempts:
+        body["attempts"] = [
+            (f"{party}", at, http_status, status_code, _written(words), ms)
+            for party, at, http_status, status_code, words, ms in entry.attempts
+        ]
     # what was no event has no id of its own, but stands in one place only
     id = event or f"{entry.tp.topic}/{entry.tp.partition}/{entry.position.epoch}/{entry.position.offset}"
     return entry.key, attributes(id, source=_SOURCE, type=_TYPE), orjson.dumps(body)

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections import deque
 from functools import lru_cache
 
+from connectors.errors import OcpiError
 from connectors.values import PartyId
 from routing.event import Event
 from routing.log.port import Position, Record
+from routing.outbound import Answered
 from routing.policy import Outcome
 
 _MANY_SETTLED = 1024
+_MOST_ATTEMPTS = 100
 
 Result = tuple[PartyId | None, Outcome, str, int]
 """How an event ended for a party: outcome, detail, milliseconds."""
+
+Attempt = tuple[PartyId, int, int, int, str, int]
+"""One request: the recipient, when it was begun (UTC ms), HTTP status, OCPI status code, words, milliseconds."""
 
 
 class Entry:
@@ -22,15 +28,18 @@ class Entry:
     It holds what the outcome record needs, not the body: thousands wait while a recipient is slow. `since` is the
     worker's monotonic clock when it was let in, `size` the body's bytes, `held` whether they count as held for
     somebody, `closed` that it ended for everyone. `identity` are event, correlation and request id. `fold` are those
-    that it was folded with while a replay window was read.
+    that it was folded with while a replay window was read. `attempts` are those to recipients that did not take it at
+    the first one, as many as are kept.
     """
 
     __slots__ = (
-        "closed", "directed", "fold", "held", "identity", "key", "module", "open", "position", "results", "sealed",
-        "settled", "since", "size", "tp",
+        "accepted", "attempts", "closed", "directed", "fold", "held", "identity", "key", "module", "open", "position",
+        "results", "sealed", "settled", "since", "size", "tp",
     )  # fmt: skip
 
     def __init__(self, record: Record, event: Event | None, since: float) -> None:
+        self.accepted = event.accepted if event is not None else 0
+        self.attempts: tuple[Attempt, ...] = ()
         self.fold: Fold | None = None
         self.tp = record.tp
         self.position = record.position
@@ -59,6 +68,16 @@ class Entry:
 
     def opened(self, party: PartyId, platform: str) -> None:
         self.open[party] = platform
+
+    def tried(self, party: PartyId, begun: int, came: Answered | OcpiError, now: int) -> None:
+        """Note an attempt that was not the only one, or not a good one; the first ones are kept. Times are UTC ms."""
+        if len(self.attempts) >= _MOST_ATTEMPTS:
+            return
+        if isinstance(came, OcpiError):
+            attempt = (party, begun, 0, came.status_code, came.message, max(now - begun, 0))
+        else:
+            attempt = (party, begun, came.http_status, came.status_code, "", int(came.ms))
+        self.attempts += (attempt,)
 
     def ended(self, party: PartyId, outcome: Outcome, detail: str = "", ms: float = 0.0) -> bool:
         """Note how it ended for `party`; True once it has for everyone."""

@@ -68,6 +68,7 @@ class Waves:
             if hosted is None:
                 return self.finish(lane, slot, wave, Outcome.SKIPPED, "not allowed or not there any more")
             request = wave.requests[0]
+            begun = self._clock.utc()
             composed = composed or request.composed
             push = Push(
                 hosted, speaker(hosted.platform, event.owner, self._hub), event.module, request.operation,
@@ -80,13 +81,16 @@ class Waves:
                 failure = error
             else:
                 outcome = ended(failure)
+                if outcome is not None and (outcome is Outcome.REFUSED or wave.attempts):
+                    self._tried(wave, party, begun, failure)
                 if outcome is Outcome.REFUSED:
-                    return self.finish(lane, slot, wave, outcome, str(failure.status_code))
+                    return self.finish(lane, slot, wave, outcome, str(failure.status_code), failure.ms)
                 if outcome is not None:
                     if self._marks.reaches(lane.platform, slot.tp) is not None:
                         lane.remember(slot.key, request.position)
                     wave.requests = wave.requests[1:]
                     continue
+            self._tried(wave, party, begun, failure)
             return self._failed(lane, slot, wave, failure)
         ms = (self._clock.monotonic() - started) * 1000
         return self.finish(lane, slot, wave, Outcome.DELIVERED, COMPOSED if composed else "", ms)
@@ -100,6 +104,12 @@ class Waves:
         for entry in wave.entries[:-1]:
             self._ended(entry, party, Outcome.SUPERSEDED if superseded else outcome, "" if superseded else detail, 0.0)
         self._ended(wave.entries[-1], party, outcome, detail, ms)
+
+    def _tried(self, wave: Wave, party: PartyId, begun: int, failure: Answered | OcpiError) -> None:
+        """Note an attempt for all that it was made for."""
+        now = self._clock.utc()
+        for entry in wave.entries:
+            entry.tried(party, begun, failure, now)
 
     def _failed(self, lane: Lane, slot: Slot, wave: Wave, failure: Answered | OcpiError) -> None:
         if not self._active(slot):
