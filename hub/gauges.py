@@ -42,6 +42,12 @@ BEHIND: Final = Gauge(
     (),
     Together.WORST,
 )
+ARCHIVE_BEHIND: Final = Gauge(
+    "ocpi_hub_archive_behind_seconds",
+    "How long the record that an archiver read last had been on the log; of several processes the worst",
+    (),
+    Together.WORST,
+)
 UNSETTLED: Final = Gauge(
     "ocpi_hub_unsettled_seconds",
     "How long the oldest event that is read and not settled has been so; of several processes the worst",

@@ -16,28 +16,36 @@ _AGAIN_AFTER = 10.0
 _REMEMBERED = 100
 
 
-class Observing:
-    """The worker's observer in a running hub."""
+class Saying:
+    """Troubles to the logging, under the name of this event; the same sentence once a while."""
 
-    def __init__(self, metrics: Metrics, clock: Clock) -> None:
-        self._metrics = metrics
+    def __init__(self, event: str, clock: Clock) -> None:
+        self._event = event
         self._clock = clock
         self._said: dict[str, float] = {}
 
-    def settled(self, module: str, outcome: Outcome, count: int = 1) -> None:
-        self._metrics.delivery(module, outcome, count)
-
-    def set_aside(self, topic: str) -> None:
-        self._metrics.set_aside(topic)
-
-    def trouble(self, sentence: str) -> None:
+    def __call__(self, sentence: str) -> None:
         now = self._clock.monotonic()
         if now - self._said.get(sentence, float("-inf")) < _AGAIN_AFTER:
             return
         if len(self._said) >= _REMEMBERED:
             self._said.clear()
         self._said[sentence] = now
-        log.warning("worker_trouble", reason=sentence)
+        log.warning(self._event, reason=sentence)
+
+
+class Observing:
+    """The worker's observer in a running hub."""
+
+    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+        self._metrics = metrics
+        self.trouble = Saying("worker_trouble", clock)
+
+    def settled(self, module: str, outcome: Outcome, count: int = 1) -> None:
+        self._metrics.delivery(module, outcome, count)
+
+    def set_aside(self, topic: str) -> None:
+        self._metrics.set_aside(topic)
 
 
 def watch(metrics: Metrics, worker: Worker) -> None:

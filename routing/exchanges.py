@@ -42,7 +42,8 @@ class Exchange(NamedTuple):
     `at` is UTC ms of the call's arrival; `row` the catalogue's id; `path` what stood after the endpoint URL, decoded.
     `request_id` is the caller's, `forwarded_id` the one that the recipient saw. `ms` is the whole, `hub_ms` without
     the wait for the recipient. `outcome`: answered, or the hub's own no in words. `via` is what told the recipient,
-    one of `routing.event.VIA`.
+    one of `routing.event.VIA`. `tried` are the attempts before
+    the last one: when each was begun (UTC ms), why it came to nothing, and its milliseconds.
     """
 
     at: int
@@ -62,6 +63,7 @@ class Exchange(NamedTuple):
     hub_ms: float
     outcome: str
     via: str = ""
+    tried: tuple[tuple[int, str, int], ...] = ()
 
 
 class Exchanges:
@@ -161,4 +163,5 @@ def _document(exchange: Exchange) -> dict[str, object]:
         "hub_ms": round(exchange.hub_ms, 3),
         "outcome": exchange.outcome,
         "via": exchange.via,
+        "tried": exchange.tried,
     }

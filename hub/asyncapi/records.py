@@ -129,6 +129,9 @@ class Exchange(BaseModel):
     hub_ms: float = Field(description="The same without waiting for the recipient")
     outcome: str = Field(description="`answered`, or in words why the hub answered itself")
     via: Via = ""
+    tried: list[tuple[Milliseconds, str, int]] = Field(
+        [], description="Attempts before the last one: when each was begun, why it came to nothing, its milliseconds"
+    )
 
 
 class Exchanges(RootModel[list[Exchange]]):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hub.cli import agreement, doctor, output, party, platform, poison, settings, simulate, topics
-from hub.processes.parts import EDGE, SERVE, WORKER, Parts
+from hub.processes.parts import ARCHIVE, EDGE, SERVE, WORKER, Parts
 from hub.settings import load_or_exit
 
 app = typer.Typer(
@@ -40,7 +40,7 @@ Processes = Annotated[
 
 @app.command()
 def serve(processes: Processes = None) -> None:
-    """Run the hub, edge and worker in one, until SIGTERM or Ctrl-C."""
+    """Run the hub, edge, worker and archiver in one, until SIGTERM or Ctrl-C."""
     _run(SERVE, processes)
 
 
@@ -54,6 +54,12 @@ def edge(processes: Processes = None) -> None:
 def worker(processes: Processes = None) -> None:
     """Run a worker: it sends what the edges put onto the log. Any number of them, on Kafka and MongoDB."""
     _run(WORKER, processes)
+
+
+@app.command()
+def archive(processes: Processes = None) -> None:
+    """Run an archiver: it keeps what passed through the hub, to be found. Any number of them, on Kafka and MongoDB."""
+    _run(ARCHIVE, processes)
 
 
 def _run(parts: Parts, processes: int | None) -> None:

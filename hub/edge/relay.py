@@ -44,6 +44,7 @@ class Forward:
     via: str
     patient: bool = False
     attempts: int = 0
+    tried: tuple[tuple[int, str, int], ...] = ()
 
 
 class Relay:
@@ -118,6 +119,7 @@ class Relay:
                     call.at, row.id, row.module, row.method, () if row.callback else call.path, forward.sender,
                     forward.to.party.id, call.request_id, call.correlation_id, forward.forwarded_id, forward.attempts,
                     http_status, status_code, whole, whole - call.waited * 1000, outcome, forward.via,
+                    forward.tried,
                 )
             )  # fmt: skip
 
@@ -137,8 +139,10 @@ class Relay:
                     raise
                 except NotConnected as error:
                     self._signs.failed(forward.to.platform)
+                    at, ms = call.at + int((now - call.started) * 1000), int((self._clock.monotonic() - now) * 1000)
                     if not await self._once_more(forward, error, until):
                         raise
+                    forward.tried += ((at, error.message, ms),)
                 now = self._clock.monotonic()
         finally:
             call.waited += self._clock.monotonic() - began

@@ -16,6 +16,7 @@ from hub.gauges import PROCESSES, SKEW
 from hub.metrics import Metrics
 from hub.operator.readiness import Readiness, Trouble, readiness, sentences
 from hub.processes import orders as words
+from hub.processes.archive import make_archiver
 from hub.processes.board import Board, Phase
 from hub.processes.common import LEAST_SETTLE, Common, open_common, settle_most
 from hub.processes.edge import make_edge
@@ -29,6 +30,7 @@ from hub.processes.tidying import tidy_often
 from hub.processes.worker import make_worker
 from hub.settings import Settings
 from hub.skew import Skew
+from routing.archive.archiver import Archiver
 from routing.clock import SystemClock
 from routing.log.port import LogError
 from routing.store.port import StoreError
@@ -53,6 +55,7 @@ class Hub:
         self.metrics = Metrics(FileCounts(place.folder) if place is not None else None)
         self.edge: Edge | None = None
         self.worker: Worker | None = None
+        self.archiver: Archiver | None = None
         self._orders = orders
         self._place = place
         self._board: Board | None = None
@@ -82,7 +85,8 @@ class Hub:
     async def _start(self) -> None:
         if self._board is not None:
             self._often("tell", self._tell_often())
-        named = self._place is not None or bool(self.settings.member)
+        # One that only archives has no name of its own: the one that is set is a worker's.
+        named = self.parts.worker and (self._place is not None or bool(self.settings.member))
         common = await open_common(self.settings, self._clock, self.metrics, self._stack, named=named)
         self._log = common.log
         self._troubles += [common.log.trouble, common.store.trouble, common.registry.trouble]
@@ -105,8 +109,13 @@ class Hub:
         await open_operator(common, self._stack, ready=self.readiness, sockets=sockets)
         self._orders.tell(words.STANDING)
         await self._orders.go.wait()
+        member = self._place.member if self._place is not None else self.settings.member
+        if self.parts.archive and (archiver := make_archiver(common, member)) is not None:
+            await archiver.start()
+            self._running.push_async_callback(archiver.stop)
+            self.archiver = archiver
         if self.parts.worker:
-            worker = make_worker(common, self._place.member if self._place is not None else self.settings.member)
+            worker = make_worker(common, member)
             await worker.start()
             self.worker = worker
             self._running.push_async_callback(worker.stop)
@@ -146,6 +155,8 @@ class Hub:
             await self.worker.stop(settle=min(max(left, LEAST_SETTLE), settle_most(self.settings)))
         if self.edge is not None:
             await self.edge.close()
+        if self.archiver is not None:
+            await self.archiver.stop()
         await self._stack.aclose()
 
     # --- how it is ---------------------------------------------------------------------------------------------------

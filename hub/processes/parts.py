@@ -14,16 +14,19 @@ class CannotServe(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`command` is the word on the command line; `edge` takes calls, `worker` sends what the log has."""
+    """`command` is the word on the command line; `edge` takes calls, `worker` sends what the log has, `archive` keeps
+    what passed to be found."""
 
     command: str
     edge: bool
     worker: bool
+    archive: bool
 
 
-SERVE: Final = Parts("serve", edge=True, worker=True)
-EDGE: Final = Parts("edge", edge=True, worker=False)
-WORKER: Final = Parts("worker", edge=False, worker=True)
+SERVE: Final = Parts("serve", edge=True, worker=True, archive=True)
+EDGE: Final = Parts("edge", edge=True, worker=False, archive=False)
+WORKER: Final = Parts("worker", edge=False, worker=True, archive=False)
+ARCHIVE: Final = Parts("archive", edge=False, worker=False, archive=True)
 
 
 def check(parts: Parts, settings: Settings, *, processes: int = 1) -> None:

@@ -25,5 +25,6 @@ async def tidy_often(common: Common) -> None:
         try:
             await common.log.trim()
             await common.store.expire(now, cdrs_before=now - common.settings.cdr_days * _DAY_MS)
+            await common.store.archive.expire(now)
         except (LogError, StoreError) as error:
             log.warning("not_tidied", reason=str(error))

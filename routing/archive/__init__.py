@@ -1,0 +1,1 @@
+"""The archive: every exchange is found for some days, by what it was about."""
