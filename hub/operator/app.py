@@ -23,6 +23,7 @@ from hub.onboarding.desk import Desk
 from hub.operator.agreements import AgreementsApi
 from hub.operator.answers import failure
 from hub.operator.editing import EDITS_AT_ARRIVAL
+from hub.operator.exchanges import Exchanges
 from hub.operator.operations import Operations
 from hub.operator.parties import Parties
 from hub.operator.platforms import Platforms
@@ -54,6 +55,7 @@ def operator_app(
         *Platforms(desk, store).operations(),
         *AgreementsApi(desk.registry).operations(),
         *Poison(store).operations(),
+        *Exchanges(store).operations(),
     )
     app.router.add_routes([operation.route() for operation in operations])
     return app

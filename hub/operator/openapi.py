@@ -27,11 +27,12 @@ _PLACEHOLDERS: Final = {
     "topic": "Topic of the log",
     "partition": "Its partition",
     "offset": "The record's offset in it",
+    "exchange": "Id of the exchange, as the search tells it",
 }
 _INFO: Final = (
-    "The operator's API of an OCPI hub: parties, platforms, agreements, and records that could not be handled. JSON "
-    "both ways. Every path but the open ones needs `Authorization: Bearer KEY`. Every answer that is no success has a "
-    "sentence that says what to mend. Fields are added, and none is changed or taken away."
+    "The operator's API of an OCPI hub: parties, platforms, agreements, exchanges, and records that could not be "
+    "handled. JSON both ways. Every path but the open ones needs `Authorization: Bearer KEY`. Every answer that is no "
+    "success has a sentence that says what to mend. Fields are added, and none is changed or taken away."
 )
 
 _Key = tuple[Any, JsonSchemaMode]

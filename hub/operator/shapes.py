@@ -211,3 +211,74 @@ class PoisonShown(PoisonRow):
     headers: list[tuple[str, str]]
     value: str | None = Field(None, description="Where it is UTF-8")
     value_base64: str | None = Field(None, description="Where it is not")
+
+
+# --- exchanges -------------------------------------------------------------------------------------------------------
+
+
+class ExchangeRow(Shape):
+    """One message and everything that came of it, in short."""
+
+    id: str
+    at: Moment = Field(description="When it arrived")
+    way: Literal["relay", "directed", "broadcast"]
+    module: str
+    method: str
+    object: str | None = Field(description="Id of the object that it names; of a command, its name")
+    sender: PartyText | None = Field(alias="from")
+    to: PartyText | None = Field(description="Its one recipient; null: everyone whom it concerns")
+    request_id: str
+    correlation_id: str
+    settled: bool = Field(description="Whether it is known how it ended")
+    outcomes: dict[str, int] = Field(description="How it ended, and for how many recipients")
+
+
+class ExchangePage(Shape):
+    """The header Link has the next page too."""
+
+    exchanges: list[ExchangeRow]
+    next: str | None = Field(description="What to say as `page` for the next one; null: this was the last")
+
+
+class AttemptShown(Shape):
+    """One request to a recipient."""
+
+    at: Moment | None = Field(description="Not kept of a push's one good attempt")
+    http_status: int | None = Field(description="0: no answer came; null: not kept, as above")
+    status_code: int = Field(description="OCPI's, of the answer; the hub's own where none came")
+    reason: str = Field(description="Why no answer came, or empty")
+    ms: int
+
+
+class RecipientShown(Shape):
+    party: str = Field(description="COUNTRY-PARTY; empty: it ended so for nobody in particular")
+    outcome: str
+    detail: str
+    attempts: list[AttemptShown]
+
+
+class LogPosition(PositionShown):
+    topic: str
+    partition: int
+
+
+class BodyShown(Shape):
+    name: str
+    text: str | None = Field(None, description="Where it is UTF-8")
+    base64: str | None = Field(None, description="Where it is not")
+
+
+class ExchangeShown(ExchangeRow):
+    path: list[str] = Field(description="What stood after the endpoint's URL")
+    owner: PartyText | None
+    version: str | None
+    forwarded_id: str | None = Field(description="X-Request-ID of a relay as its recipient read it")
+    decided: list[str] = Field(description="What the hub decided and why, in sentences")
+    findings: list[str] = Field(description="What was off in the body: each a JSON path and a sentence")
+    position: LogPosition | None = Field(description="Where a push stands on the log")
+    appended: Moment | None
+    bytes: int | None = Field(description="Of the body of a push")
+    recipients: list[RecipientShown]
+    ms: float | None = Field(description="Of a relay: the whole call")
+    hub_ms: float | None = Field(description="The same without waiting for the recipient")
+    bodies: list[BodyShown] = Field(description="Where HUB_ARCHIVE_BODIES keeps them")

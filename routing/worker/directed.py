@@ -29,6 +29,7 @@ from routing.worker.ports import Locate, Push, Resolver, Sender
 from routing.worker.reach import WITHIN, Reach
 from routing.worker.slot import Directed
 from routing.worker.states import States
+from routing.worker.tracker import attempt
 
 Permit = Callable[[], bool]
 
@@ -152,18 +153,29 @@ class DirectedPushes:
         return self._resolver.directed(event)
 
     async def _send(self, item: Directed, to: Hosted, permit: Permit) -> Answered:
-        event, begun = item.event, self._clock.utc()
+        event = item.event
         push = Push(
             to, event.sender, event.module, event.operation, event.path, event.query, event.payload,
             event.correlation_id,
         )  # fmt: skip
         try:
-            return await self._sender.push(push, within=self.left(event), permit=permit)
+            return await self._once(item, push, permit)
         except NotConnected as error:
             if not error.refused or self.latest_start(event) <= 0:
                 raise
-            item.entry.tried(to.party.id, begun, error, self._clock.utc())
-        return await self._sender.push(push, within=self.left(event), permit=permit)
+        return await self._once(item, push, permit)
+
+    async def _once(self, item: Directed, push: Push, permit: Permit) -> Answered:
+        """One request, noted where it is not the one good one."""
+        party, begun = push.to.party.id, self._clock.utc()
+        try:
+            answered = await self._sender.push(push, within=self.left(item.event), permit=permit)
+        except OcpiError as error:
+            item.entry.tried(attempt(party, begun, error, self._clock.utc()))
+            raise
+        if ended(answered) is not Outcome.DELIVERED:
+            item.entry.tried(attempt(party, begun, answered, begun))
+        return answered
 
     async def _catch_up(self, event: Event, to: Hosted, request: Request, permit: Permit) -> None:
         """The newest broadcast state goes first; a push whose predecessor did not get through is not sent."""

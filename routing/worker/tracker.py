@@ -22,6 +22,13 @@ Attempt = tuple[PartyId, int, int, int, str, int]
 """One request: the recipient, when it was begun (UTC ms), HTTP status, OCPI status code, words, milliseconds."""
 
 
+def attempt(party: PartyId, begun: int, came: Answered | OcpiError, now: int) -> Attempt:
+    """What is noted of one that was begun at `begun` and ended `now` (UTC ms)."""
+    if isinstance(came, OcpiError):
+        return (party, begun, 0, came.status_code, came.message, max(now - begun, 0))
+    return (party, begun, came.http_status, came.status_code, "", int(came.ms))
+
+
 class Entry:
     """One event under way: for how many recipients it is still open, and how it ended for the others.
 
@@ -69,15 +76,10 @@ class Entry:
     def opened(self, party: PartyId, platform: str) -> None:
         self.open[party] = platform
 
-    def tried(self, party: PartyId, begun: int, came: Answered | OcpiError, now: int) -> None:
-        """Note an attempt that was not the only one, or not a good one; the first ones are kept. Times are UTC ms."""
-        if len(self.attempts) >= _MOST_ATTEMPTS:
-            return
-        if isinstance(came, OcpiError):
-            attempt = (party, begun, 0, came.status_code, came.message, max(now - begun, 0))
-        else:
-            attempt = (party, begun, came.http_status, came.status_code, "", int(came.ms))
-        self.attempts += (attempt,)
+    def tried(self, attempt: Attempt) -> None:
+        """Note an attempt that was not the only one, or not a good one; the first ones are kept."""
+        if len(self.attempts) < _MOST_ATTEMPTS:
+            self.attempts += (attempt,)
 
     def ended(self, party: PartyId, outcome: Outcome, detail: str = "", ms: float = 0.0) -> bool:
         """Note how it ended for `party`; True once it has for everyone."""

@@ -17,6 +17,7 @@ from routing.worker.marking import Ended
 from routing.worker.marks import Marks
 from routing.worker.ports import Push, Resolver, Sender
 from routing.worker.slot import Slot, Wave
+from routing.worker.tracker import attempt
 from routing.worker.turns import Turns
 
 COMPOSED = "composed"
@@ -107,9 +108,9 @@ class Waves:
 
     def _tried(self, wave: Wave, party: PartyId, begun: int, failure: Answered | OcpiError) -> None:
         """Note an attempt for all that it was made for."""
-        now = self._clock.utc()
+        made = attempt(party, begun, failure, self._clock.utc())
         for entry in wave.entries:
-            entry.tried(party, begun, failure, now)
+            entry.tried(made)
 
     def _failed(self, lane: Lane, slot: Slot, wave: Wave, failure: Answered | OcpiError) -> None:
         if not self._active(slot):

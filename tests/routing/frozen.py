@@ -15,7 +15,7 @@ from routing.log.port import Headers, Position, Record
 from routing.outbound import Answered
 from routing.policy import Outcome
 from routing.worker import outcomes
-from routing.worker.tracker import Entry
+from routing.worker.tracker import Entry, attempt
 
 PUSHES = ("broadcast", "directed", "delete", "token")
 
@@ -61,7 +61,7 @@ def _outcome() -> Kept:
     position = Position(told["epoch"], told["offset"])
     entry = Entry(Record(one.topic, told["partition"], position, 0, one.key, (), b""), one, 0.0)
     # what later releases write beside it
-    entry.tried(PartyId("FR", "ABC"), one.accepted, Answered(503, 3000, {}, b"", 2.0), one.accepted)
+    entry.tried(attempt(PartyId("FR", "ABC"), one.accepted, Answered(503, 3000, {}, b"", 2.0), one.accepted))
     for party, outcome, detail, ms in told["results"]:
         entry.opened(PartyId.parse(party), "platform")
         entry.ended(PartyId.parse(party), Outcome(outcome), detail, ms)

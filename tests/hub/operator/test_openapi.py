@@ -117,7 +117,12 @@ async def test_every_list_has_pages_and_a_filter(served: dict[str, Any]) -> None
         for path, methods in served["paths"].items()
         if "get" in methods and "{" not in path and path.startswith("/api/")
     ]
-    assert [path for path, _ in lists] == ["/api/parties", "/api/platforms", "/api/agreements", "/api/poison"]
-    for _, one in lists:
+    searched = {"/api/exchanges"}  # whose rows are too many to be counted or passed over
+    listed = ["/api/parties", "/api/platforms", "/api/agreements", "/api/poison"]
+    assert [path for path, _ in lists if path not in searched] == listed
+    for path, one in lists:
+        if path in searched:
+            assert {parameter["name"] for parameter in one["parameters"]} >= {"limit", "page"}
+            continue
         assert {parameter["name"] for parameter in one["parameters"]} == {"offset", "limit", "filter"}
         assert set(one["responses"]["200"]["headers"]) == {"X-Total-Count", "Link"}

@@ -17,7 +17,6 @@ from routing import exchanges
 from routing.archive.archiver import Archiver
 from routing.archive.filing import TOPICS, Keeping, id_of
 from routing.archive.terms import Wanted
-from routing.exchanges import Exchange
 from routing.log.memory import MemoryLog
 from routing.log.port import Published
 from routing.policy import Outcome
@@ -25,10 +24,10 @@ from routing.store.archive import Kept
 from routing.store.memory import MemoryStore
 from routing.worker import outcomes
 from routing.worker.tracker import Entry
+from tests.routing.archive.relays import NOW, relay
 from tests.routing.events import CPO, EMSP, event
 
 DAY = 86_400_000
-NOW = 1_790_000_000_000
 PARTITIONS = 3
 
 
@@ -84,15 +83,6 @@ class Stage:
             while len(found := await self.found(**wanted)) != count:
                 await asyncio.sleep(0.02)
         return found
-
-
-def relay(**over: Any) -> Exchange:
-    made = Exchange(
-        at=NOW, row="LOC-S2", module="locations", method="GET", path=("loc1", "e"), sender=EMSP, recipient=CPO,
-        request_id="r-1", correlation_id="c-1", forwarded_id="f-1", attempts=1, http_status=200, status_code=1000,
-        ms=12.5, hub_ms=1.25, outcome="answered", via="to",
-    )  # fmt: skip
-    return made._replace(**over)
 
 
 @pytest.fixture
