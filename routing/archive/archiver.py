@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from routing.archive.filing import TOPICS, Filing, Keeping, Unreadable, file
+from routing.archive.pace import GATHER, Pace
 from routing.clock import Clock
 from routing.log.port import Assignment, Committed, Log, LogError, PartitionLost, Position, Record, TopicPartition
 from routing.store.archive import Archive
@@ -20,8 +21,10 @@ GROUP: Final = "ocpi-hub.archive"
 
 _READ_RECORDS: Final = 500
 _READ_BYTES: Final = 1024 * 1024
+_FEW_RECORDS: Final = 20  # while its process is busy
+_FEW_BYTES: Final = 64 * 1024
 _READ_WAIT: Final = 1.0
-_GATHER: Final = 0.4  # many in one write of the store cost less; nobody looks for an exchange that soon
+_BREATH: Final = 0.05
 _COMMIT_EVERY: Final = 1.0
 _AGAIN_AFTER: Final = 0.5
 _A_TURN: Final = 20  # exchanges, between which others have the event loop
@@ -39,6 +42,7 @@ class Archiver:
         keeping: Keeping,
         trouble: Callable[[str], None],
         member: str = "archive",
+        pace: Pace | None = None,
     ) -> None:
         """`trouble` is told, in a sentence, of what keeps it from its work, again and again while it does.
 
@@ -53,7 +57,8 @@ class Archiver:
         self._waiting: list[Record] = []
         self._done: dict[TopicPartition, Position] = {}
         self._committed = 0.0
-        self._paused = self._stopping = False
+        self._paused = self._stopping = self._busy = False
+        self._pace = pace or Pace()
         self._task: asyncio.Task[None] | None = None
         self.behind = 0.0
         """How many seconds the last record had been on the log when it was read; 0 where there was none to read."""
@@ -84,9 +89,10 @@ class Archiver:
                 await asyncio.sleep(_AGAIN_AFTER)
 
     async def turn(self) -> None:
-        """Read a batch, file it, and rest as long as that took."""
+        """Read a batch, file it, and rest as long as that took, or longer."""
         wait = _AGAIN_AFTER if self._waiting else _READ_WAIT
-        records = await self._consumer.read(max_records=_READ_RECORDS, max_bytes=_READ_BYTES, wait=wait)
+        most, size = (_FEW_RECORDS, _FEW_BYTES) if self._busy else (_READ_RECORDS, _READ_BYTES)
+        records = await self._consumer.read(max_records=most, max_bytes=size, wait=wait)
         if self._waiting:
             await self._again(records)
             return
@@ -98,7 +104,8 @@ class Archiver:
             await asyncio.sleep(_AGAIN_AFTER)  # cut off, or ended by others: it may give nothing at once
         elif records:
             took = self._clock.monotonic() - began
-            await asyncio.sleep(took if len(records) >= _READ_RECORDS else max(_GATHER, took))
+            more = len(records) == most or sum(len(record.value) for record in records) >= size // 2
+            self._busy = await self._pace.rest(max(took, _BREATH if more else GATHER), behind=self.behind)
 
     # --- filing ------------------------------------------------------------------------------------------------------
 

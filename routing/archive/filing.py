@@ -27,6 +27,7 @@ TOPICS: Final = (*EVENT_TOPICS, OUTCOMES, EXCHANGES)
 SENT: Final = "sent"
 """The name of the body that a push or a call had."""
 
+_SUCCESS: Final = 1000  # what nobody looks for, and half of all have
 _HUB: Final = "ce_ocpihub"
 _ENDINGS: Final = {4003: "not_sent", 4002: "unknown"}
 
@@ -112,7 +113,7 @@ def _outcome(record: Record, keeping: Keeping) -> Filed:
         if party:
             found[terms.party(party)] = None
         found[terms.outcome(outcome)] = None
-        if (code := _code(detail)) is not None:
+        if (code := _code(detail)) is not None and code != str(_SUCCESS):
             found[terms.outcome(code)] = None
     return Filed(id, Part.OUTCOME, at, at + keeping.exchanges, tuple(found), record.value)
 
@@ -138,7 +139,7 @@ def _relays(record: Record, keeping: Keeping) -> Filing:
         ]
         if (named := object_of(one)) is not None:
             found.append(terms.about(one["module"], named))
-        if one["status_code"]:
+        if one["status_code"] and one["status_code"] != _SUCCESS:
             found.append(terms.outcome(str(one["status_code"])))
         id = f"relay-{one['forwarded_id'] or _place(record, index)}"
         content = orjson.dumps({"relay": one})

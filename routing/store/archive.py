@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Protocol
 from zlib import crc32
@@ -117,6 +118,7 @@ def ranks(since: int | None, until: int | None, before: int | None) -> tuple[int
     return (since or 0) << RANK_BITS, last if before is None else min(last, before)
 
 
+@lru_cache(maxsize=8192)  # most terms come again and again
 def term_number(term: str) -> int:
     """The number by which a term stands in an index: signed, 64 bits of a digest, so that no term is long."""
     return int.from_bytes(blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)

@@ -7,21 +7,24 @@ was written a moment ago, and a day that is over goes in one piece.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from functools import partial
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
+from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from routing.store.archive import RANK_BITS, Body, Filed, Kept, Part, rank_of, ranks, term_number
 from routing.store.embedded.schema import open_reader, open_writer
 from routing.store.embedded.threads import Reader, Writer
+
+T = TypeVar("T")
 
 ARCHIVE_FILE: Final = "archive.db"
 
 EXPIRE_ROWS: Final = 2000
 """What is deleted at once, so that who files does not wait for long."""
 
+_A_COMMIT: Final = 1000
 _AT_ONCE: Final = 200
 _DAY: Final = 86_400_000 << RANK_BITS
 _LOOKED_AT: Final = 2000
@@ -46,14 +49,19 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     ),
 )
 
-_INSERT: Final = {
-    Part.MESSAGE: "INSERT INTO exchanges (rank, id, expires, message) VALUES (?, ?, ?, ?)",
-    Part.OUTCOME: "INSERT INTO exchanges (rank, id, expires, outcome) VALUES (?, ?, ?, ?)",
-}
-_UPDATE: Final = {
-    Part.MESSAGE: "UPDATE exchanges SET expires = max(expires, ?), message = coalesce(message, ?) WHERE rank = ?",
-    Part.OUTCOME: "UPDATE exchanges SET expires = max(expires, ?), outcome = coalesce(outcome, ?) WHERE rank = ?",
-}
+# A step of a statement gives up the interpreter's lock and waits for it again, beside a busy event loop for long: so
+# many rows are filed by one statement, which is one step.
+_PARTS: Final = (
+    "INSERT INTO exchanges (rank, id, expires, {part}) VALUES {rows} ON CONFLICT (id) DO UPDATE SET"
+    " expires = max(expires, excluded.expires), {part} = coalesce({part}, excluded.{part})"
+)
+_AS_PUT: Final = (
+    "WITH put (rank, id) AS (VALUES {rows})"
+    " SELECT count(*) FROM put JOIN exchanges AS e ON e.id = put.id AND e.rank = put.rank"
+)
+_TERMS: Final = "INSERT OR IGNORE INTO terms (day, term, rank) VALUES {rows}"
+_TERMS_AT_ONCE: Final = 300
+_FREE: Final = "SELECT count(*) FROM exchanges WHERE rank = ? AND id <> ?"
 
 
 class EmbeddedArchive:
@@ -81,8 +89,7 @@ class EmbeddedArchive:
         return None if trouble is None else f"{ARCHIVE_FILE}: {trouble}"
 
     async def file(self, parts: Sequence[Filed]) -> None:
-        left = iter(parts)
-        while some := list(islice(left, _AT_ONCE)):
+        for some in _chunks(parts, _A_COMMIT):
             await self._writer.submit(partial(_file, parts=some))
 
     async def find(
@@ -121,27 +128,53 @@ class EmbeddedArchive:
 
 def _file(connection: sqlite3.Connection, parts: Sequence[Filed]) -> None:
     terms: list[tuple[int, int, int]] = []
-    for part in parts:
-        rank = _put(connection, part)
-        terms += [(rank // _DAY, term_number(term), rank) for term in part.terms]
-    terms.sort()
-    connection.executemany("INSERT OR IGNORE INTO terms (day, term, rank) VALUES (?, ?, ?)", terms)
+    for kind in Part:
+        of_kind = [(rank_of(part.id, part.at), part) for part in parts if part.part is kind]
+        for some in _chunks(of_kind, _AT_ONCE):
+            for rank, part in _put(connection, kind, some):
+                day = rank // _DAY
+                terms += [(day, term_number(term), rank) for term in part.terms]
+    terms.sort(key=itemgetter(1))  # near one another in the file
+    for rows in _chunks(terms, _TERMS_AT_ONCE):
+        connection.execute(_TERMS.format(rows=_rows(3, len(rows))), [value for row in rows for value in row])
 
 
-def _put(connection: sqlite3.Connection, part: Filed) -> int:
-    """The rank of its exchange: the next one where another has that of its own, which is hardly ever."""
-    there = connection.execute("SELECT rank FROM exchanges WHERE id = ?", (part.id,)).fetchone()
-    if there is not None:
-        connection.execute(_UPDATE[part.part], (part.expires, part.content, *there))
-        return int(there[0])
-    rank = rank_of(part.id, part.at)
-    while True:
-        try:
-            connection.execute(_INSERT[part.part], (rank, part.id, part.expires, part.content))
-        except sqlite3.IntegrityError:
+def _put(connection: sqlite3.Connection, kind: Part, parts: Sequence[tuple[int, Filed]]) -> Sequence[tuple[int, Filed]]:
+    """These parts, each with the rank that its exchange has."""
+    try:
+        _insert(connection, kind, parts)
+    except sqlite3.IntegrityError:
+        pass  # two have one rank
+    else:
+        put = [value for rank, part in parts for value in (rank, part.id)]
+        (as_put,) = connection.execute(_AS_PUT.format(rows=_rows(2, len(parts))), put).fetchone()
+        if as_put == len(parts):
+            return parts
+    found = []
+    for own, part in parts:  # hardly ever: one by one, each with the rank that it has, or the next one that is free
+        there = connection.execute("SELECT rank FROM exchanges WHERE id = ?", (part.id,)).fetchone()
+        rank = own if there is None else there[0]
+        while there is None and connection.execute(_FREE, (rank, part.id)).fetchone()[0]:
             rank += 1
-        else:
-            return rank
+        _insert(connection, kind, [(rank, part)])
+        found.append((rank, part))
+    return found
+
+
+def _insert(connection: sqlite3.Connection, kind: Part, parts: Sequence[tuple[int, Filed]]) -> None:
+    """Raises IntegrityError, having put none of them, where another exchange has the rank of one."""
+    values = [value for rank, part in parts for value in (rank, part.id, part.expires, part.content)]
+    connection.execute(_PARTS.format(part=kind, rows=_rows(4, len(parts))), values)
+
+
+@lru_cache(maxsize=64)
+def _rows(columns: int, count: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return ", ".join((row,) * count)
+
+
+def _chunks(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (rows[at : at + size] for at in range(0, len(rows), size))
 
 
 def _find(connection: sqlite3.Connection, terms: Sequence[int], first: int, last: int, limit: int) -> list[Kept]:
