@@ -97,6 +97,7 @@ def test_there_are_two_edges_and_two_workers() -> None:
     commands = {name: services()[name]["command"] for name in HUBS}
     assert [name for name, words in commands.items() if words == ["edge"]] == list(EDGES)
     assert [name for name, words in commands.items() if words == ["worker"]] == list(WORKERS)
+    assert commands["archive"] == ["archive"]
 
 
 @pytest.mark.parametrize("name", [name for name in HUBS if "entrypoint" not in services()[name]])
@@ -214,11 +215,11 @@ def test_what_the_balancer_answers_itself_is_an_envelope() -> None:
         assert envelope["status_code"] == (4000 if status == "503" else 4002)
 
 
-def test_prometheus_scrapes_every_edge_and_worker() -> None:
+def test_prometheus_scrapes_every_process_of_the_hub() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus" / "compose.yml").read_text(encoding="utf-8"))
     (job,) = config["scrape_configs"]
     targets = [target for one in job["static_configs"] for target in one["targets"]]
-    assert targets == [f"{name}:{OPERATOR}" for name in (*EDGES, *WORKERS)]
+    assert targets == [f"{name}:{OPERATOR}" for name in (*EDGES, *WORKERS, "archive")]
     assert all((DEPLOY / "prometheus" / name).is_file() for name in config["rule_files"])
 
 

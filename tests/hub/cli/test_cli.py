@@ -19,10 +19,13 @@ from connectors.sample.platform import SamplePlatform
 from connectors.values import InterfaceRole, Role
 from hub.cli.main import app
 from routing import complete
-from routing.log.port import Position, TopicPartition
+from routing.archive.filing import Keeping, file
+from routing.exchanges import encode
+from routing.log.port import Position, Record, TopicPartition
 from routing.store.port import SetAside
 from tests.hub.onboarding.hubside import EMS, TNM
 from tests.hub.operator.operating import KEY, Operating, operating
+from tests.routing.archive.relays import NOW, relay
 
 
 @pytest.fixture
@@ -243,6 +246,40 @@ async def test_what_was_set_aside_is_listed_and_shown(operator: Operating) -> No
 async def test_nothing_set_aside_is_said(operator: Operating) -> None:
     assert await output("poison", "list", "--json") == []
     assert "records set aside: none" in (await run("poison", "list")).stdout
+
+
+async def test_exchanges_are_found_in_pages_and_one_is_drawn(operator: Operating) -> None:
+    assert await output("exchanges", "find", "--json") == {"exchanges": [], "next": None}
+    assert "exchanges: none" in (await run("exchanges", "find")).stdout
+    batch = [relay(at=NOW + n, forwarded_id=f"f-{n}", path=(f"L{n}",)) for n in range(3)]
+    batch[2] = batch[2]._replace(outcome="nobody listens", status_code=4003, http_status=0)
+    record = Record("ocpi.exchanges", 0, Position(1, 1), NOW, b"edge", *encode(batch))
+    await operator.hub.store.archive.file(file(record, Keeping(NOW)).parts)
+    first = await output("exchanges", "find", "--limit", "2", "--json")
+    assert [one["object"] for one in first["exchanges"]] == ["L2", "L1"]
+    last = await output("exchanges", "find", "--page", first["next"], "--json")
+    assert [one["object"] for one in last["exchanges"]] == ["L0"]
+    assert f"--page {first['next']}" in (await run("exchanges", "find", "--limit", "2")).stdout
+    (found,) = (await output("exchanges", "find", "--outcome", "not_sent", "--json"))["exchanges"]
+    assert found["id"] == "relay-f-2"
+    assert (await output("exchanges", "find", "--object", "locations/l1", "--json"))["exchanges"][0]["object"] == "L1"
+    assert (await output("exchanges", "find", "--until", "2026-01-01", "--json"))["exchanges"] == []
+    assert (await output("exchanges", "find", "--since", "1s", "--json"))["exchanges"] == []
+    for words, code, said in (
+        (("find", "--object", "L1"), 2, "MODULE/ID"),
+        (("find", "--object", "locations/L1", "--module", "tariffs"), 2, "MODULE/ID"),
+        (("find", "--since", "soon"), 1, "since of the query is no moment"),
+        (("show", "none"), 1, "exchanges find tells"),
+    ):
+        ended = await run("exchanges", *words)
+        assert (ended.exit_code, said in ended.stderr) == (code, True), ended.stderr
+    drawn = (await run("exchanges", "show", "relay-f-2")).stdout
+    for said in (
+        "DE-EMS sent GET locations L2", "decided: relayed to NL-TNM", "-> NL-TNM: not_sent", "no answer, 4003",
+        "answered to DE-EMS after 12.5 ms",
+    ):  # fmt: skip
+        assert said in drawn, drawn
+    assert (await output("exchanges", "show", "relay-f-2", "--json"))["id"] == "relay-f-2"
 
 
 async def test_what_a_platform_needs_is_set_shown_and_taken_back(operator: Operating) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hub.engine_url import EngineUrl
-from hub.processes.parts import EDGE, SERVE, WORKER, CannotServe, Parts, check
+from hub.processes.parts import ARCHIVE, EDGE, SERVE, WORKER, CannotServe, Parts, check
 from hub.settings import Settings
 
 KAFKA, MONGO = EngineUrl("kafka://h:9092"), EngineUrl("mongodb://h/hub")
@@ -21,7 +21,7 @@ def test_serve_in_one_process_runs_on_any_engines(engines: tuple[EngineUrl, ...]
     check(SERVE, settings(*engines))
 
 
-@pytest.mark.parametrize(("parts", "processes"), [(EDGE, 1), (WORKER, 1), (SERVE, 2), (EDGE, 3)])
+@pytest.mark.parametrize(("parts", "processes"), [(EDGE, 1), (WORKER, 1), (ARCHIVE, 1), (SERVE, 2), (EDGE, 3)])
 def test_one_of_several_processes_needs_both_servers_and_says_what_to_set(parts: Parts, processes: int) -> None:
     check(parts, settings(KAFKA, MONGO), processes=processes)
     for engines, said in (
