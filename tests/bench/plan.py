@@ -17,7 +17,8 @@ class Plan:
     """How much of everything.
 
     `rounds` of `seconds` for each side; `samples` of latency; a filled store (`locations`, `tokens`) and its load; a
-    backlog of so many broadcasts over so many objects, and for how long directed pushes are measured while it is read.
+    backlog of so many broadcasts over so many objects, and for how long directed pushes are measured while it is read;
+    an archive of so many `exchanges`.
     """
 
     rounds: int = 7
@@ -29,6 +30,7 @@ class Plan:
     backlog: int = 100_000
     backlog_objects: int = 10_000
     backlog_seconds: float = 40.0
+    exchanges: int = 1_000_000
 
 
 QUICK = Plan(
@@ -41,6 +43,7 @@ QUICK = Plan(
     backlog=20_000,
     backlog_objects=2_000,
     backlog_seconds=10.0,
+    exchanges=50_000,
 )
 
 Figure = Callable[[Bench, Plan], Awaitable[list[Result]]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.bench.figures.archive import archive, mongo_archive
 from tests.bench.figures.backlog import backlog
 from tests.bench.figures.broadcast import broadcast, recipients
 from tests.bench.figures.bystander import bystander
@@ -20,6 +21,7 @@ EMBEDDED: dict[str, Figure] = {
     "recipients": recipients,
     "filled": filled,
     "bystander": bystander,
+    "archive": archive,
 }
 
 ON_ENGINES: dict[str, Figure] = {
@@ -27,6 +29,7 @@ ON_ENGINES: dict[str, Figure] = {
     "kafka-directed": kafka_directed,
     "second-worker": second_worker,
     "backlog": backlog,
+    "mongo-archive": mongo_archive,
 }
 """Those that need a real Kafka and a real MongoDB."""
 
