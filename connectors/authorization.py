@@ -50,6 +50,11 @@ def candidates(header: str | None) -> tuple[Candidate, ...]:
     return (raw,) if decoded is None else (raw, Candidate(decoded, Form.BASE64))
 
 
+def told_in(header: str | None, body: bytes) -> bool:
+    """Whether a credential that this header may mean stands in a body."""
+    return any(found.credential.encode() in body for found in candidates(header))
+
+
 def present(credential: str, form: Form) -> str:
     """The header's value for a credential; raises InvalidParameters unless it is printable ASCII without blanks."""
     if not _PLAIN.fullmatch(credential):

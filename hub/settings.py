@@ -184,7 +184,9 @@ class Settings(BaseSettings):
     body_seconds: Seconds = Field(10, description="Over so long a body must keep up 1 KiB/s; slower is 408")
     cdr_days: Count = Field(400, description="Days that the memory of a CDR is kept")
     archive_days: Count = Field(7, description="Days that exchanges are kept to be found")
-    archive_bodies: bool = Field(False, description="Keep what was pushed with them, compressed")
+    archive_bodies: bool = Field(
+        False, description="Keep bodies with them, compressed: of pushes, of relays and their answers"
+    )
     archive_body_days: Count = Field(2, description="Days that those bodies are kept")
     drain_seconds: Seconds = Field(20, description="How long SIGTERM waits for what is in flight")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Final, NamedTuple
 
 import orjson
@@ -27,6 +28,11 @@ TYPE: Final = "org.ocpi-hub.exchanges.v1"
 _TYPE: Final = ("ce_type", TYPE.encode())
 _SOURCE: Final = source(cloudevents.EXCHANGES)
 MAX_WAITING: Final = 20_000
+MAX_BODIES: Final = 16 * 2**20
+LARGEST_BODY: Final = 256 * 1024
+"""Bodies that wait, in bytes, and the largest of them: what is beyond either goes without them."""
+
+RECORD_BYTES: Final = 512 * 1024
 BATCH: Final = 500
 FLUSH_SECONDS: Final = 0.25
 PUBLISH_SECONDS: Final = 5.0
@@ -44,6 +50,7 @@ class Exchange(NamedTuple):
     the wait for the recipient. `outcome`: answered, or the hub's own no in words. `via` is what told the recipient,
     one of `routing.event.VIA`. `tried` are the attempts before
     the last one: when each was begun (UTC ms), why it came to nothing, and its milliseconds.
+    `sent` and `answer` are the bodies, where they are to be kept.
     """
 
     at: int
@@ -64,6 +71,8 @@ class Exchange(NamedTuple):
     outcome: str
     via: str = ""
     tried: tuple[tuple[int, str, int], ...] = ()
+    sent: bytes = b""
+    answer: bytes = b""
 
 
 class Exchanges:
@@ -79,6 +88,7 @@ class Exchanges:
         self._max_waiting = max_waiting
         self._batch = BATCH
         self._waiting: deque[Exchange] = deque()
+        self._held = 0
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -86,10 +96,16 @@ class Exchanges:
 
     def note(self, exchange: Exchange) -> None:
         """Take it if there is room; never waits and never raises."""
-        if len(self._waiting) < self._max_waiting:
-            self._waiting.append(exchange)
-        else:
+        if len(self._waiting) >= self._max_waiting:
             self._dropped()
+            return
+        if exchange.sent or exchange.answer:
+            size = _bodies(exchange)
+            if size > LARGEST_BODY or self._held + size > MAX_BODIES:
+                exchange = exchange._replace(sent=b"", answer=b"")
+            else:
+                self._held += size
+        self._waiting.append(exchange)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="exchanges")
@@ -105,7 +121,7 @@ class Exchanges:
 
     async def flush(self) -> bool:
         """Publish one record of what waits; False when the log did not take it, and then everything still waits."""
-        batch = [self._waiting[i] for i in range(min(self._batch, len(self._waiting)))]
+        batch = self._next()
         if not batch:
             return True
         headers, value = encode(batch)
@@ -118,13 +134,27 @@ class Exchanges:
             return False
         self._batch = BATCH
         for _ in batch:
-            self._waiting.popleft()
+            self._drop_first()
         return True
+
+    def _next(self) -> list[Exchange]:
+        """What goes into one record, which no body makes too large."""
+        batch: list[Exchange] = []
+        size = 0
+        for exchange in islice(self._waiting, self._batch):
+            size += _bodies(exchange)
+            if size > RECORD_BYTES and batch:
+                break
+            batch.append(exchange)
+        return batch
+
+    def _drop_first(self) -> None:
+        self._held -= _bodies(self._waiting.popleft())
 
     def _refused(self, size: int) -> None:
         """A log that takes other records refused this one: it may be too large, and those behind it must not wait."""
         if size == 1:
-            self._waiting.popleft()
+            self._drop_first()
             self._dropped()
         self._batch = max(1, size // 2)
 
@@ -164,4 +194,20 @@ def _document(exchange: Exchange) -> dict[str, object]:
         "outcome": exchange.outcome,
         "via": exchange.via,
         "tried": exchange.tried,
+        "sent": _text(exchange.sent),
+        "answer": _text(exchange.answer),
     }
+
+
+def _bodies(exchange: Exchange) -> int:
+    return len(exchange.sent) + len(exchange.answer)
+
+
+def _text(body: bytes) -> str | None:
+    """JSON is UTF-8; what is not is no JSON, and is left out."""
+    if not body:
+        return None
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None

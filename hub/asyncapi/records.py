@@ -132,6 +132,8 @@ class Exchange(BaseModel):
     tried: list[tuple[Milliseconds, str, int]] = Field(
         [], description="Attempts before the last one: when each was begun, why it came to nothing, its milliseconds"
     )
+    sent: str | None = Field(None, description="The body of the call, where HUB_ARCHIVE_BODIES has it kept")
+    answer: str | None = Field(None, description="The body of the recipient's answer, the same")
 
 
 class Exchanges(RootModel[list[Exchange]]):

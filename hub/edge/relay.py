@@ -13,6 +13,7 @@ from typing import Final
 from uuid_utils import uuid7
 
 from connectors import headers
+from connectors.authorization import told_in
 from connectors.catalogue import Row
 from connectors.client.client import Answer
 from connectors.errors import NotConnected, OcpiError, OutcomeUnknown
@@ -67,6 +68,7 @@ class Relay:
         self._exchanges = exchanges
         self._signs = signs
         self._clock = clock
+        self._bodies = settings.archive_bodies
         self._deadlines: dict[str, float] = {}
 
     async def relay(self, call: Call, row: Row, directory: Directory, party: PartyId) -> Response:
@@ -96,7 +98,7 @@ class Relay:
     # --- on the wire -------------------------------------------------------------------------------------------------
 
     async def _pass(self, call: Call, row: Row, forward: Forward) -> Response:
-        outcome, http_status, status_code = "the hub failed", 0, 0
+        outcome, http_status, status_code, answer = "the hub failed", 0, 0, b""
         try:
             answered = accept(await self._send(call, row, forward), forward.to)
             passed = _passed(answered)
@@ -110,18 +112,27 @@ class Relay:
             raise
         else:
             outcome, http_status, status_code = "answered", answered.http_status, answered.status_code
-            call.answered_by = forward.to.party.id
+            call.answered_by, answer = forward.to.party.id, answered.body
             return Response(http_status, status_code, answered.body, passed)
         finally:
             whole = (self._clock.monotonic() - call.started) * 1000
+            sent, answer = self._kept(call, forward, answer) if self._bodies else (b"", b"")
             self._exchanges.note(
                 Exchange(
                     call.at, row.id, row.module, row.method, () if row.callback else call.path, forward.sender,
                     forward.to.party.id, call.request_id, call.correlation_id, forward.forwarded_id, forward.attempts,
                     http_status, status_code, whole, whole - call.waited * 1000, outcome, forward.via,
-                    forward.tried,
+                    forward.tried, sent, answer,
                 )
             )  # fmt: skip
+
+    def _kept(self, call: Call, forward: Forward, answer: bytes) -> tuple[bytes, bytes]:
+        """The bodies to be kept: none in which the sender's credential stands, or the one that the recipient knows."""
+        theirs = self._registry.authorization_for(forward.to.platform)
+        sent = call.body if forward.body is not None else b""
+        secret = (call.headers.get("Authorization"), theirs)
+        kept = [b"" if any(told_in(header, body) for header in secret) else body for body in (sent, answer)]
+        return kept[0], kept[1]
 
     async def _send(self, call: Call, row: Row, forward: Forward) -> Answer:
         until = call.started + self._seconds(row)

@@ -7,14 +7,16 @@ log keeps what comes. What it filed is committed after: what is read again is fi
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from routing.archive.filing import TOPICS, Filing, Keeping, Unreadable, file
 from routing.archive.pace import GATHER, Pace
 from routing.clock import Clock
 from routing.log.port import Assignment, Committed, Log, LogError, PartitionLost, Position, Record, TopicPartition
-from routing.store.archive import Archive
+from routing.store.archive import Archive, Body
 from routing.store.port import StoreAway
 
 GROUP: Final = "ocpi-hub.archive"
@@ -164,7 +166,7 @@ class Archiver:
         if whole.parts:
             await self._archive.file(whole.parts)
         if whole.bodies:
-            await self._archive.file_bodies(whole.bodies)
+            await self._archive.file_bodies(await asyncio.to_thread(_compressed, whole.bodies))
 
     # --- how far is committed ----------------------------------------------------------------------------------------
 
@@ -200,3 +202,7 @@ class Archiver:
         going = {tp: self._done.pop(tp) for tp in tps if tp in self._done}
         if going:
             await self._commit(going)
+
+
+def _compressed(bodies: Sequence[Body]) -> list[Body]:
+    return [replace(body, content=zlib.compress(body.content)) for body in bodies]

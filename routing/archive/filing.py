@@ -7,7 +7,6 @@ relay's of the request id that the hub made for it, so that one published twice 
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +24,8 @@ TOPICS: Final = (*EVENT_TOPICS, OUTCOMES, EXCHANGES)
 """What the archive is made of."""
 
 SENT: Final = "sent"
-"""The name of the body that a push or a call had."""
+ANSWER: Final = "answer"
+"""The names of the bodies: of a push or a call, and of what a relay was answered."""
 
 _SUCCESS: Final = 1000  # what nobody looks for, and half of all have
 _HUB: Final = "ce_ocpihub"
@@ -46,7 +46,7 @@ class Keeping:
 
 @dataclass(slots=True)
 class Filing:
-    """What one record comes to."""
+    """What one record comes to; bodies as they are, not yet compressed."""
 
     parts: list[Filed]
     bodies: list[Body]
@@ -101,7 +101,7 @@ def _push(record: Record, fields: dict[str, bytes], keeping: Keeping) -> Filing:
     part = Filed(id, Part.MESSAGE, at, at + keeping.exchanges, tuple(found), orjson.dumps(content))
     if not keeping.bodies or not record.value:
         return Filing([part], [])
-    return Filing([part], [Body(id, SENT, at + keeping.bodies, zlib.compress(record.value))])
+    return Filing([part], [Body(id, SENT, at + keeping.bodies, record.value)])
 
 
 def _outcome(record: Record, keeping: Keeping) -> Filed:
@@ -142,6 +142,9 @@ def _relays(record: Record, keeping: Keeping) -> Filing:
         if one["status_code"] and one["status_code"] != _SUCCESS:
             found.append(terms.outcome(str(one["status_code"])))
         id = f"relay-{one['forwarded_id'] or _place(record, index)}"
+        for name in (SENT, ANSWER):
+            if (body := one.pop(name, None)) and keeping.bodies:
+                filing.bodies.append(Body(id, name, at + keeping.bodies, body.encode()))
         content = orjson.dumps({"relay": one})
         filing.parts.append(Filed(id, Part.MESSAGE, at, at + keeping.exchanges, tuple(dict.fromkeys(found)), content))
     return filing

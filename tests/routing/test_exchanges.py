@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from connectors.values import PartyId
-from routing.exchanges import BATCH, Exchange, Exchanges
+from routing.exchanges import BATCH, LARGEST_BODY, MAX_BODIES, RECORD_BYTES, Exchange, Exchanges
 from routing.log.port import Headers, PublishRefused
 from routing.topics import EXCHANGES
 
@@ -73,6 +73,41 @@ async def test_a_log_that_is_away_loses_nothing_that_fits() -> None:
     log.refuses = False
     assert await exchanges.flush() is True
     assert len(log.records) == 1
+
+
+async def test_bodies_go_along_as_text_and_none_makes_a_record_too_large() -> None:
+    log = Log()
+    exchanges = made(log)
+    body = b"x" * (RECORD_BYTES // 4)
+    for n in range(6):
+        exchanges.note(exchange(n)._replace(sent=body, answer=b'"\xc3\xbc"' if n else b"\xff"))
+    await exchanges.close()
+    told = [one for *_, batch in log.records for one in batch]
+    assert [one["at"] for one in told] == list(range(6))
+    assert {one["sent"] for one in told} == {body.decode()}
+    assert [one["answer"] for one in told] == [None, *['"\u00fc"'] * 5]
+    assert len(log.records) == 2
+    exchanges.note(exchange()._replace(sent=body))
+    assert await exchanges.flush()
+
+
+async def test_bodies_that_are_too_many_or_too_large_are_left_out_and_their_exchanges_are_not() -> None:
+    log = Log()
+    exchanges = made(log)
+    log.refuses = True
+    exchanges.note(exchange()._replace(sent=b"x" * (LARGEST_BODY + 1)))
+    size = 2**18
+    for _ in range(MAX_BODIES // size + 1):
+        exchanges.note(exchange()._replace(sent=b"x" * size))
+    log.refuses = False
+    for _ in range(2):  # what went made room for others
+        await exchanges.close()
+        told = [one["sent"] for *_, batch in log.records for one in batch]
+        exchanges.note(exchange()._replace(sent=b"x" * size))
+    assert told[0] is None
+    assert told[-2] is None
+    assert all(told[1:-2])
+    assert told[-1]
 
 
 async def test_one_that_the_log_will_never_take_does_not_keep_the_others_waiting() -> None:

@@ -191,3 +191,16 @@ async def test_bodies_are_kept_where_that_is_asked_for(make_hub: MakeHub) -> Non
             assert orjson.loads(body["text"]) == location
             assert location["id"] in text
             assert "nobody to send it to" in text
+            emsp, sent = await parties.emsp(), ids("relay")
+            command = bodies.command(cpo, emsp, "UNLOCK_CONNECTOR")
+            answer = await emsp.call(
+                "POST", "commands", RECEIVER, "UNLOCK_CONNECTOR", to=party_of(cpo), body=command, headers=sent
+            )
+            check(answer, 200, 1000)
+            one = await found(
+                hub, correlation_id=sent["X-Correlation-ID"], object="UNLOCK_CONNECTOR", module="commands"
+            )
+            shown, _ = await show(hub, one["id"])
+            kept = {body["name"]: orjson.loads(body["text"]) for body in shown["bodies"]}
+            assert kept["sent"] == command
+            assert kept["answer"]["status_code"] == 1000

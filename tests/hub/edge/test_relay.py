@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -395,6 +397,28 @@ async def test_p13_every_relay_is_noted_with_what_came_of_it(edge: Edge) -> None
     assert first.forwarded_id == edge.client.sent[0].headers["X-Request-ID"]
     assert (second.status_code, second.attempts, second.http_status) == (4003, 2, 0)
     assert 0 <= first.hub_ms <= first.ms
+
+
+AUTHORIZE = f"{SENDER}/tokens/T1/authorize"
+
+
+async def test_bodies_are_noted_where_they_are_to_be_kept() -> None:
+    body = b'{"location_id":"L1","evse_uids":["E1"]}'
+    for keeps in (True, False):
+        edge = Edge(archive_bodies=keeps)
+        await edge.call("cpo", "POST", AUTHORIZE, body, to=EMSP)
+        (noted,) = edge.exchanges
+        assert (noted.sent, noted.answer) == ((body, edge.client.answer.body) if keeps else (b"", b""))
+
+
+@pytest.mark.parametrize("known", ["cpo", "for-emsp"])
+async def test_p11_bodies_in_which_a_credential_stands_are_not_noted(known: str) -> None:
+    edge = Edge(archive_bodies=True)
+    told = orjson.dumps({"status_code": 1000, "timestamp": "2026-01-01T00:00:00Z", "data": {"allowed": known}})
+    edge.client.answer = replace(edge.client.answer, body=told)
+    await edge.call("cpo", "POST", AUTHORIZE, {"location_id": known}, to=EMSP)
+    (noted,) = edge.exchanges
+    assert (noted.outcome, noted.sent, noted.answer) == ("answered", b"", b"")
 
 
 def made_in(body: bytes | None) -> str:

@@ -233,12 +233,28 @@ async def test_it_expires_when_its_days_are_over(stage: Stage) -> None:
     assert await archive.read(id) is None
 
 
+async def test_bodies_of_relays_are_kept_apart_from_them(stage: Stage) -> None:
+    async with stage.running(bodies=DAY):
+        await stage.relay(sent=b'{"a":1.10}', answer=b'{"status_code":1000}')
+        (kept,) = await stage.until(1)
+        await asyncio.sleep(0.05)
+    assert kept.message is not None
+    assert b"1.10" not in kept.message
+    bodies = await stage.store.archive.read_bodies(kept.id)
+    assert [(body.name, zlib.decompress(body.content)) for body in bodies] == [
+        ("answer", b'{"status_code":1000}'), ("sent", b'{"a":1.10}'),
+    ]  # fmt: skip
+
+
 async def test_bodies_are_not_kept_unless_they_are_asked_for(stage: Stage) -> None:
     async with stage.running():
         stood = await stage.push()
-        await stage.until(1)
+        await stage.relay(sent=b"{}")
+        found = await stage.until(2)
         await asyncio.sleep(0.05)
-    assert await stage.store.archive.read_bodies(stands(stood)) == []
+    assert stands(stood) in {kept.id for kept in found}
+    for kept in found:
+        assert await stage.store.archive.read_bodies(kept.id) == []
 
 
 async def test_an_event_of_an_earlier_release_is_filed(stage: Stage) -> None:
