@@ -42,7 +42,7 @@ async def test_the_newest_come_first_and_pages_follow_one_another(operator: Oper
     assert [one["id"] for one in whole["exchanges"]] == [f"relay-f-{n}" for n in (4, 3, 2, 1, 0)]
     assert whole["next"] is None
     seen: list[str] = []
-    page = ""
+    page: str | None = ""
     while page is not None:
         told = await find(operator, limit="2", **({"page": page} if page else {}))
         seen += [one["id"] for one in told["exchanges"]]
