@@ -31,6 +31,9 @@ DROPPED: Final = Family("ocpi_hub_exchanges_dropped", "Relays whose record did n
 RESTARTS: Final = Family(
     "ocpi_hub_process_restarts", "Processes that ended though nobody asked them to, and were started again", ()
 )
+RESYNCED: Final = Family(
+    "ocpi_hub_resynced", "Objects that a platform may have missed, by how bringing them ended", ("module", "outcome")
+)
 ASIDE: Final = Family("ocpi_hub_records_set_aside", "Records of the log that could not be handled", ("topic",))
 FAMILIES: Final = (
     call_metrics.CALLS,
@@ -41,6 +44,7 @@ FAMILIES: Final = (
     DROPPED,
     RESTARTS,
     ASIDE,
+    RESYNCED,
 )
 """Everything that is counted, in the order of the page."""
 
@@ -72,6 +76,7 @@ class Metrics:
         self._findings = Counter(counts, FINDINGS)
         self._dropped = Counter(counts, DROPPED)
         self._aside = Counter(counts, ASIDE)
+        self._resynced = Counter(counts, RESYNCED)
         self._dropped.add(by=0)
         self._lag = self._worst = 0.0
         self.gauge(gauges.LAG, lambda: [((), self._lag)])
@@ -106,6 +111,10 @@ class Metrics:
     def set_aside(self, topic: str) -> None:
         """Count a record of this topic of the log that could not be handled."""
         self._aside.add(topic)
+
+    def resynced(self, module: str, outcome: str) -> None:
+        """Count an object that a platform may have missed, or a mark that was given up (skipped)."""
+        self._resynced.add(bounded_module(module), outcome if outcome in _OUTCOMES else "other")
 
     def lag(self, seconds: float) -> None:
         self._lag = seconds

@@ -47,6 +47,9 @@ class Observing:
     def set_aside(self, topic: str) -> None:
         self._metrics.set_aside(topic)
 
+    def resynced(self, module: str, outcome: Outcome) -> None:
+        self._metrics.resynced(module, outcome)
+
 
 def watch(metrics: Metrics, worker: Worker) -> None:
     """Let the scrape see the lanes and the marks of this worker, and how far it is behind."""

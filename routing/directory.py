@@ -78,7 +78,8 @@ class PlatformSettings:
     `form` overrides how the Authorization header is written. `origins` are good for its URLs beside those that it
     registered. `from_owner`: a broadcast reaches it with the object's owner in FROM, not the hub. `page_limit` is the
     most objects that the hub asks it for in a page. `user_agent` replaces the hub's own towards it. `renames` are
-    pairs of an advertised endpoint URL and the module that it serves, whatever name it was advertised under.
+    pairs of an advertised endpoint URL and the module that it serves, whatever name it was advertised under. Without
+    `resync` it never gets what it missed.
     """
 
     validate: Validate = Validate.DEFAULT
@@ -88,6 +89,7 @@ class PlatformSettings:
     page_limit: int | None = None
     user_agent: str | None = None
     renames: tuple[tuple[str, str], ...] = ()
+    resync: bool = True
 
 
 @dataclass(frozen=True, slots=True)

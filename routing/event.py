@@ -81,11 +81,16 @@ class Event:
     @property
     def key(self) -> bytes:
         """`CC*PID/module/ID`, upper case: all that concerns one object keeps its order."""
-        return f"{self.owner.country_code}*{self.owner.party_id}/{self.module}/{self.object_id.upper()}".encode()
+        return key(self.owner, self.module, self.object_id)
 
     @property
     def topic(self) -> str:
         return f"ocpi.{self.module}"
+
+
+def key(owner: PartyId, module: str, object_id: str) -> bytes:
+    """The key under which all stands on the log that concerns one object: `CC*PID/module/ID`, upper case."""
+    return f"{owner.country_code}*{owner.party_id}/{module}/{object_id.upper()}".encode()
 
 
 _OPERATIONS: Final = {operation.value: operation for operation in Operation}  # a third of the time of asking the class

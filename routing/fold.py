@@ -42,7 +42,7 @@ def request_of(event: Event, position: Position) -> Request:
 
 def fold(waiting: tuple[Request, ...], new: Request) -> tuple[Request, ...]:
     """The requests that stand for `waiting` and then `new`, in order of position."""
-    if not waiting or _replaces_all(new):
+    if not waiting or replaces_all(new):
         return (new,)
     base = _nearest_whole(waiting, new.path)
     if base is not None:
@@ -124,7 +124,7 @@ def _patched(body: bytes, patch: bytes) -> bytes:
     return digits.encode(fields)
 
 
-def _replaces_all(new: Request) -> bool:
+def replaces_all(new: Request) -> bool:
     return new.operation is Operation.DELETE or (new.operation is not Operation.PATCH and not new.path)
 
 

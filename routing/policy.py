@@ -50,6 +50,10 @@ class DeliverySettings:
     unwritten_most: int = 10_000
     unwritten_bytes: int = 32 * 1024 * 1024
     settle: float = 12.0
+    resync_at_once: int = 4
+    resync_attempts: int = 3
+    resync_pause: float = 1.0
+    resync_pause_most: float = 10.0
 
 
 def ended(answered: Answered) -> Outcome | None:

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from connectors.errors import NotConnected
 from connectors.values import InterfaceRole, PartyId, Role
-from routing import resolve
+from routing import resolve, resync
 from routing.directory import Directory, Hosted, Party
 from routing.event import Event
 
@@ -46,6 +46,17 @@ class DirectoryResolver:
     def platforms(self) -> Sequence[str]:
         """The ids of all platforms that may get anything."""
         return [platform.id for platform in self._directory().platforms.values() if not platform.removed]
+
+    def resynced(self, platform: str, owner: PartyId, module: str) -> Sequence[Hosted]:
+        """Those on this platform that get what this owner tells everybody."""
+        return resync.recipients(self._directory(), platform, owner, module)
+
+    def may_have(self, platform: str) -> bool:
+        """Whether anything that it missed is sent to this platform."""
+        return resync.may_have(self._directory(), platform)
+
+    def reachable(self, platform: str) -> bool:
+        return resync.reachable(self._directory(), platform)
 
     def behind(self, revision: int) -> bool:
         return self._directory().revision < revision

@@ -11,6 +11,7 @@ from typing import Any
 from connectors.values import PartyId
 from routing.event import Event
 from routing.log.port import Position, TopicPartition
+from routing.resync import correlation_id
 from routing.store.port import Mark
 from tests.witnesses import Begun, ObjectKey, Recipient, apply
 
@@ -63,9 +64,18 @@ class Facts:
         return {(mark.platform, mark.tp): mark.position for mark in self.marks}
 
     def covered(self, party: PartyId, stood: Stood) -> bool:
-        """Whether a mark of this party's platform covers the event."""
+        """Whether a mark of this party's platform covers the event, or a newer one of its object with which it goes."""
         mark = self._marked.get((self.platform_of[party], stood.tp))
-        return mark is not None and mark <= stood.position
+        return mark is not None and mark <= self._newest.get(stood.key, stood.position)
+
+    @cached_property
+    def _newest(self) -> dict[ObjectKey, Position]:
+        """The newest broadcast of each object."""
+        newest: dict[ObjectKey, Position] = {}
+        for stood in self.stood:
+            if stood.event.audience is None and not stood.landed_late:
+                newest[stood.key] = max(stood.position, newest.get(stood.key, stood.position))
+        return newest
 
     def accepted(self, seq: int) -> bool:
         return 1000 <= self.told.get(seq, 0) < 2000
@@ -81,6 +91,7 @@ class Facts:
 def judge(facts: Facts) -> list[str]:
     """Sentences for everything that is broken; empty when all promises held."""
     broken = list(facts.broken)
+    _name_resynced(facts)
     if facts.unsettled:
         broken.append(f"{facts.unsettled} events were never settled")
     broken += _never_accepted(facts)
@@ -92,6 +103,15 @@ def judge(facts: Facts) -> list[str]:
     broken += _directed(facts)
     broken += _cdrs(facts)
     return broken
+
+
+def _name_resynced(facts: Facts) -> None:
+    """What a resync sent stands for the event at the position that it names, beside those that its body names."""
+    at = {correlation_id(stood.tp, stood.position): stood.seq for stood in facts.stood}
+    for recipient in facts.recipients.values():
+        for begun in recipient.begun:
+            if begun.resync in at:
+                begun.seqs |= {at[begun.resync]}
 
 
 def _never_accepted(facts: Facts) -> list[str]:

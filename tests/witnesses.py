@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from connectors.values import PartyId
+from routing.resync import PREFIX
 
 ObjectKey = tuple[str, str]
 """Module, and the top-level object's id in upper case."""
@@ -32,6 +33,8 @@ class Begun:
     ended: float | None = None
     by: int | None = None
     excused: bool = False
+    resync: str = ""
+    """The correlation id of what the hub's resync sent, which names a position."""
 
     @property
     def object(self) -> ObjectKey:
@@ -78,11 +81,16 @@ class Recipient:
 
 
 def seqs_of(body: bytes, correlation_id: str) -> frozenset[int]:
-    """Every `seq` in a body, at whatever level; without any, the event that the correlation id names."""
+    """Every `seq` in a body, at whatever level; without any, the event that the correlation id names.
+
+    What a resync sends names no event, but a position.
+    """
     found: set[int] = set()
     if body:
         _walk(orjson.loads(body), found)
-    return frozenset(found) or frozenset((int(correlation_id),))
+    if not found and not correlation_id.startswith(PREFIX):
+        found.add(int(correlation_id))
+    return frozenset(found)
 
 
 def _walk(value: Any, found: set[int]) -> None:

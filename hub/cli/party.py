@@ -120,6 +120,9 @@ def set_(
     speaker: Annotated[str | None, typer.Option("--from", help="Who broadcasts to it are from: hub, owner.")] = None,
     page_limit: Annotated[str | None, typer.Option(help="Objects of a page that the hub asks it for at most.")] = None,
     user_agent: Annotated[str | None, typer.Option(help="The hub's User-Agent towards it.")] = None,
+    resync: Annotated[
+        bool | None, typer.Option("--resync/--no-resync", help="Whether it gets the newest state of what it missed.")
+    ] = None,
     module: Annotated[
         list[str] | None,
         typer.Option(help="MODULE=URL: the module that an endpoint of its serves; again for more. `none`: none."),
@@ -135,6 +138,8 @@ def set_(
             body[name] = None if value == _NONE else str(value)
     if page_limit is not None:
         body["page_limit"] = None if page_limit == _NONE else _whole(page_limit)
+    if resync is not None:
+        body["resync"] = resync
     if origin is not None:
         body["origins"] = [one for one in origin if one != _NONE]
     if module is not None:
@@ -259,6 +264,7 @@ def print_platform(platform: dict[str, Any]) -> None:
         f"from={settings['from']}",
         "page limit": _value(settings["page_limit"]),
         "User-Agent": _value(settings["user_agent"]),
+        "resync": "what it missed is sent" if settings["resync"] else "off",
         "renamed": _value(settings["modules"]),
         "updated": platform["updated"],
     }
@@ -267,6 +273,10 @@ def print_platform(platform: dict[str, Any]) -> None:
     endpoints = [[e["identifier"], e["role"], e["url"]] for e in platform["endpoints"]]
     output.table(("module", "role", "URL"), endpoints, title="endpoints")
     marks = [
-        [f"{m['topic']}/{m['partition']}", m["position"]["offset"], m["since"], m["reason"]] for m in platform["marks"]
-    ]
-    output.table(("partition", "from", "since", "why"), marks, title="resync marks")
+        [
+            f"{m['topic']}/{m['partition']}", m["position"]["offset"], m["since"], m["reason"],
+            "under way" if m["resync"] else "",
+        ]
+        for m in platform["marks"]
+    ]  # fmt: skip
+    output.table(("partition", "from", "since", "why", "resync"), marks, title="resync marks")

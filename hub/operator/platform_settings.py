@@ -25,6 +25,8 @@ def patched(platform: Platform, patch: PatchSettings) -> Platform:
     for name in ("page_limit", "user_agent"):
         if name in given:
             changes[name] = getattr(patch, name)
+    if "resync" in given:
+        changes["resync"] = patch.resync is not False
     if "modules" in given:
         changes["renames"] = _renames(platform, patch.modules or {})
     return replace(platform, settings=replace(platform.settings, **changes))

@@ -106,8 +106,9 @@ class PutAgreement(_Body):
 class PatchSettings(_Body):
     """PATCH /api/platforms/{id}/settings: what is left out stays; null takes a setting back.
 
-    `from` is who broadcasts are from. `modules` names, by the URL of an endpoint that the platform advertised, the
-    module that it serves. With `revision` it is for that revision of the platform only.
+    `from` is who broadcasts are from. Without `resync` it never gets what it missed. `modules` names, by the URL of an
+    endpoint that the platform advertised, the module that it serves. With `revision` it is for that revision of the
+    platform only.
     """
 
     validation: Annotated[Validate | None, Field(alias="validate")] = None
@@ -116,6 +117,7 @@ class PatchSettings(_Body):
     speaker: Annotated[Literal["hub", "owner"] | None, Field(alias="from")] = None
     page_limit: Annotated[int | None, Field(ge=1, le=100_000)] = None
     user_agent: Annotated[str | None, Field(pattern=r"^[ -~]{1,200}$")] = None
+    resync: bool | None = None
     modules: Annotated[dict[str, Annotated[str, Field(pattern=r"^[!-~]{1,36}$")]] | None, Field(max_length=50)] = None
     revision: Annotated[int | None, Field(ge=0)] = None
 

@@ -101,6 +101,7 @@ class MarkShown(Shape):
     position: PositionShown
     since: Moment
     reason: str
+    resync: bool = Field(description="Whether it is being worked off")
 
 
 class SettingsShown(Shape):
@@ -112,6 +113,7 @@ class SettingsShown(Shape):
     speaker: Annotated[Literal["hub", "owner"], Field(alias="from")]
     page_limit: int | None
     user_agent: str | None
+    resync: bool = Field(description="Whether it gets the newest state of what it missed")
     modules: dict[str, str] = Field(description="By the URL of an endpoint the module that it serves")
 
 

@@ -152,6 +152,7 @@ def settings_of(platform: Platform) -> Json:
         "from": "owner" if settings.from_owner else "hub",
         "page_limit": settings.page_limit,
         "user_agent": settings.user_agent,
+        "resync": settings.resync,
         "modules": dict(settings.renames),
     }
 
@@ -163,6 +164,7 @@ def _mark(mark: Mark) -> Json:
         "position": {"epoch": mark.position.epoch, "offset": mark.position.offset},
         "since": when(mark.since),
         "reason": mark.reason,
+        "resync": mark.upper is not None,
     }
 
 

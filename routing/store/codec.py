@@ -22,9 +22,9 @@ from connectors.authorization import Form
 from connectors.values import InterfaceRole, Module, PartyId, Role
 from routing.agreements import Agreement, Effect
 from routing.directory import Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
-from routing.log.port import Headers
+from routing.log.port import Headers, Position
 from routing.state import ObjectState, Part, StateKey
-from routing.store.port import CdrKey
+from routing.store.port import CdrKey, Mark
 
 _LONGEST_CONTRACT: Final = 255  # OCPI's are of 36 characters; what is indexed must be short
 _NO_CONTRACT: Final = b"#NA"
@@ -64,6 +64,7 @@ def platform_document(platform: Platform) -> dict[str, Any]:
             "page_limit": settings.page_limit,
             "user_agent": settings.user_agent,
             "renames": [list(rename) for rename in settings.renames],
+            "resync": settings.resync,
         },
     }
     return document
@@ -94,6 +95,7 @@ def platform_of(document: dict[str, Any]) -> Platform:
         page_limit=settings.get("page_limit"),
         user_agent=settings.get("user_agent"),
         renames=tuple((url, module) for url, module in settings.get("renames", ())),
+        resync=settings.get("resync", True),
     )
     return Platform(**values)
 
@@ -191,6 +193,19 @@ def state_key_of(key: bytes) -> StateKey:
         variant = _ESCAPED.sub(lambda found: "\0" if found[0] == "\1\2" else "\1", variant)
     reader = None if audience == "*" else PartyId(audience[:2], audience[2:])
     return StateKey(PartyId(owner[:2], owner[2:]), module, object_id, variant, reader)
+
+
+def encode_resync(mark: Mark) -> bytes | None:
+    """How far a mark's resync came, as a JSON list of three positions; None where none has begun."""
+    found = (mark.upper, mark.done, mark.beside)
+    return orjson.dumps([one and [*one] for one in found]) if any(found) else None
+
+
+def decode_resync(record: bytes | None) -> tuple[Position | None, Position | None, Position | None]:
+    if record is None:
+        return (None, None, None)
+    upper, done, beside = (None if one is None else Position(*one) for one in orjson.loads(record))
+    return upper, done, beside
 
 
 def moment(last_updated: str | None) -> int | None:

@@ -203,6 +203,21 @@ class MemoryStore:
         await self._after("list_states")
         return found
 
+    async def list_changed(
+        self, module: str, *, since: Position, before: Position, limit: int
+    ) -> Sequence[ObjectState]:
+        await self._before("list_changed")
+        found = [
+            state
+            for key, state in self.data.states.items()
+            if key.module == module and key.audience is None and since <= state.position < before
+        ]
+        found.sort(key=lambda state: state.position, reverse=True)
+        last = found[limit - 1].position if len(found) > limit else None
+        found = [state for state in found if last is None or state.position >= last]
+        await self._after("list_changed")
+        return found
+
     async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:
         await self._before("count_states")
         states = [state for key, state in self._of(wanted) if key.owner == owner]

@@ -91,6 +91,9 @@ class Mark:
 
     One small record a platform and partition, not one an object. `revision` is 0 for one not yet stored; a store
     never gives the same one twice, so that who holds a mark that is gone cannot touch the one made after it.
+
+    While it is worked off, newest first, `upper` is where that began, `done` how far down it came; `beside` is the
+    lowest position that was not delivered meanwhile, and what the mark begins with once the resync has ended.
     """
 
     platform: str
@@ -99,6 +102,19 @@ class Mark:
     since: int
     reason: str
     revision: int = 0
+    upper: Position | None = None
+    done: Position | None = None
+    beside: Position | None = None
+
+    @property
+    def lowest(self) -> Position:
+        """Nothing below it is lacking."""
+        return self.position if self.beside is None else min(self.position, self.beside)
+
+    def lacks(self, position: Position) -> bool:
+        """Whether the resync under way still has to see to a state of this position."""
+        below = self.done or self.upper
+        return self.position <= position and (below is None or position < below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +233,15 @@ class Store(Protocol):
         """In the order of `codec.state_key`, those behind `after`, without the first `skip`; at most `limit`.
 
         Fewer also once they have LIST_BYTES. However many are before `after`, it costs no more.
+        """
+
+    async def list_changed(
+        self, module: str, *, since: Position, before: Position, limit: int
+    ) -> Sequence[ObjectState]:
+        """States for everybody of a module, tombstones included, of positions from `since` to `before`, exclusive.
+
+        The highest position first. About `limit`: all of the last position given are there, so that what is left is
+        `before` it. It costs no more where more states are older.
         """
 
     async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:

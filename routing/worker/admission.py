@@ -220,11 +220,12 @@ class Admission:
         missed = known.get(everybody)
         if missed is None or not from_there <= missed.position < entry.position:
             return ()
-        begun = [self._delivery.last_begun(event, platform), known[mine].position if mine in known else None]
-        if any(there is not None and there >= missed.position for there in begun):
+        begun, whole_there = self._delivery.last_begun(event, platform)
+        told = [whole_there, known[mine].position if mine in known else None]
+        if any(there is not None and there >= missed.position for there in told):
             return ()
         whole = whole_for(missed, known.get(mine))
-        if whole is None:
+        if whole is None or (begun is not None and begun > missed.position):
             raise NotConnected(
                 f"{event.audience} missed parts of this object and its whole is not known to the hub, so nothing newer "
                 "may be sent before: PUT the whole object"

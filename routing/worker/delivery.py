@@ -26,9 +26,10 @@ from routing.worker.directed import DirectedPushes, Served
 from routing.worker.lane import Lane
 from routing.worker.marking import Ended, Marking
 from routing.worker.marks import Marks
+from routing.worker.newest import Newests
 from routing.worker.owned import Owned
 from routing.worker.ports import Observer, Resolver, Sender
-from routing.worker.slot import Barrier, Directed, Line, Slot, SlotKey, Wave, object_name
+from routing.worker.slot import Barrier, Directed, Line, Newest, Slot, SlotKey, Waiting, Wave, object_name
 from routing.worker.states import States, Update
 from routing.worker.tracker import Entry
 from routing.worker.turns import Turns
@@ -65,9 +66,13 @@ class Delivery:
     ) -> None:
         self._turns = Turns(settings, may_begin=self._may_begin, begin=self._begin, reading=lambda: bool(self._reading))
         self._waves = Waves(
-            hub=hub, sender=sender, resolver=resolver, marks=marks, settings=settings, clock=clock, random=random,
-            ended=ended, turns=self._turns, active=self._active, permit=self._permit, mark=self._mark_wave,
-            store_away=store_away,
+            hub=hub, sender=sender, resolver=resolver, marks=marks, states=states, settings=settings, clock=clock,
+            random=random, ended=ended, turns=self._turns, active=self._active, permit=self._permit,
+            mark=self._mark_wave, cover=self._cover_wave, store_away=store_away,
+        )  # fmt: skip
+        self._newests = Newests(
+            hub=hub, sender=sender, resolver=resolver, states=states, settings=settings, permit=self._permit,
+            let_in_to=self._let_in_to, mark=self._mark_slot,
         )  # fmt: skip
         self.marking = Marking(marks, ended)
         self._directed = directed
@@ -128,6 +133,16 @@ class Delivery:
             delay = max(0.0, self._directed.latest_start(event)) + 0.001
             asyncio.get_running_loop().call_later(delay, self._too_late, lane, slot, item)
 
+    def newest(self, event: Event, tp: TopicPartition, platform: str, party: PartyId) -> asyncio.Future[Outcome | None]:
+        """Let an object's newest state into its slot; how that ends, None where it was not sent or not answered."""
+        lane = self._turns.lane(platform)
+        key = SlotKey(object_name(event), party)
+        slot = lane.slots.get(key) or lane.add(Slot(key, tp, event))
+        item = Newest(event, asyncio.get_running_loop().create_future())
+        slot.queue.append(item)
+        self._turns.wake(lane, slot)
+        return item.done
+
     def barrier(self, event: Event, tp: TopicPartition) -> None:
         """Nothing older of this object may go to this audience: a push that may have reached it stood here."""
         assert event.audience is not None  # noqa: S101  # what makes it directed
@@ -156,25 +171,38 @@ class Delivery:
     def _begin(self, lane: Lane, slot: Slot, line: Line) -> None:
         slot.busy = True
         owned, item = self._owned[slot.tp], slot.queue[0]
+        if isinstance(item, Newest) and any(isinstance(behind, Directed) for behind in slot.queue):
+            # the state may be newer than the push behind it, which has its own way to what it builds on
+            slot.queue.append(slot.queue.pop(0))
+            item = slot.queue[0]
         if isinstance(item, Directed):
             del slot.queue[0]
             owned.begin(item.entry.position)
+        elif isinstance(item, Newest):
+            del slot.queue[0]
         task = asyncio.get_running_loop().create_task(self._serve(lane, slot, item))
         owned.in_flight.add(task)
         # not in the task itself: one that is cut off before its first step would never come to it
         task.add_done_callback(partial(self._served, lane, slot, line, item, owned))
 
-    async def _serve(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier) -> Recording | None:
+    def _let_in_to(self, tp: TopicPartition) -> Position | None:
+        """From where on nothing of a partition was let in; None where nothing waits to be."""
+        owned = self._owned.get(tp)
+        return owned.backlog[0].entry.position if owned is not None and owned.backlog else None
+
+    async def _serve(self, lane: Lane, slot: Slot, item: Waiting) -> Recording | None:
         if isinstance(item, Wave):
             await self._waves.serve(lane, slot, item)
         elif isinstance(item, Directed):
             return await self._serve_directed(lane, slot, item)
+        elif isinstance(item, Newest):
+            await self._newests.serve(lane, slot, item)
         elif slot.queue and slot.queue[0] is item:
             del slot.queue[0]  # nothing stands before it any more
         return None
 
     def _served(
-        self, lane: Lane, slot: Slot, line: Line, item: Wave | Directed | Barrier, owned: Owned,
+        self, lane: Lane, slot: Slot, line: Line, item: Waiting, owned: Owned,
         task: asyncio.Task[Recording | None],
     ) -> None:  # fmt: skip
         owned.in_flight.discard(task)
@@ -182,6 +210,8 @@ class Delivery:
         if task.cancelled():
             if owned.held:
                 self._was_cut(slot, item)
+            elif isinstance(item, Newest):
+                item.end(None)
         elif (error := task.exception()) is not None:
             self._set_aside(lane, slot, item, error)
         elif (recording := task.result()) is not None:
@@ -200,16 +230,18 @@ class Delivery:
         for owned in self._owned.values():
             self.release(owned)
 
-    def _was_cut(self, slot: Slot, item: Wave | Directed | Barrier) -> None:
+    def _was_cut(self, slot: Slot, item: Waiting) -> None:
         if isinstance(item, Wave):
             item.frozen = False
+        elif isinstance(item, Newest):
+            item.end(None)
         elif isinstance(item, Directed):
             error = OutcomeUnknown("this push was cut off while it was under way: it may have arrived; repeat it")
             self._directed.refuse(item.event, error)
             left = aftermath.touched(item.event, item.entry.position, unconfirmed=True)
             self._leave(item, Served(Outcome.UNKNOWN, error.message, left=left), left)
 
-    def _set_aside(self, lane: Lane, slot: Slot, item: Wave | Directed | Barrier, error: BaseException) -> None:
+    def _set_aside(self, lane: Lane, slot: Slot, item: Waiting, error: BaseException) -> None:
         """A defect of the hub: say so, and go on without this item."""
         party = slot.key.recipient
         if isinstance(item, Wave) and slot.queue and slot.queue[0] is item:
@@ -222,6 +254,8 @@ class Delivery:
             self._broken(item.entry, party, error)
         else:
             self._observer.trouble(f"a push could not be handled: {type(error).__name__}: {error}")
+            if isinstance(item, Newest):
+                item.end(Outcome.POISON)
 
     def _permit(self, slot: Slot) -> Callable[[], bool]:
         owned = self._owned[slot.tp]
@@ -229,12 +263,19 @@ class Delivery:
 
     async def _serve_directed(self, lane: Lane, slot: Slot, item: Directed) -> Recording | None:
         """Serve it; what is returned still has to be done before its slot may serve another."""
-        known = lane.begun.get(slot.key)
-        if item.catch_up and known is not None and known >= item.catch_up[-1].position:
-            item.catch_up = ()  # something as new was begun since it was let in
+        if item.catch_up:
+            position = item.catch_up[-1].position
+            begun, whole = lane.begun.get(slot.key), lane.whole.get(slot.key)
+            if whole is not None and whole >= position:
+                item.catch_up = ()  # something as new was sent since it was let in
+            elif begun is not None and begun > position:
+                self.give_up(item, self._owned[slot.tp], "what it missed before this can no longer be sent to it")
+                return None
         served = await self._directed.serve(item, self._permit(slot))
         if served.outcome is not Outcome.NOT_SENT and self._marks.reaches(lane.platform, slot.tp) is not None:
             lane.remember(slot.key, item.entry.position)
+            if item.catch_up and served.outcome is Outcome.ANSWERED:
+                lane.remember(slot.key, item.catch_up[-1].position, whole=True)
         if served.recording is None:
             self._leave(item, served, served.left)
             return None
@@ -291,6 +332,26 @@ class Delivery:
             self._drop_behind(slot)
         self._mark(self._owned[slot.tp], lane, [(slot, wave)], why)
 
+    def _cover_wave(self, lane: Lane, slot: Slot, wave: Wave, why: str) -> None:
+        """This wave was sent, and is marked all the same."""
+        del slot.queue[0]
+        lane.waiting -= 1
+        owned = self._owned[slot.tp]
+        covering = self.marking.mark(lane, slot.tp, [(slot, wave)], why, alone=True)
+        if covering is not None:
+            self.store_soon(owned, covering)
+
+    def _mark_slot(self, lane: Lane, slot: Slot, why: str) -> None:
+        """The waves of this slot, and all else that waits of this platform and partition, are marked."""
+        waves = [item for item in slot.queue if isinstance(item, Wave)]
+        owned = self._owned.get(slot.tp)
+        if not waves or owned is None:
+            return
+        slot.queue = [item for item in slot.queue if not isinstance(item, Wave)]
+        lane.waiting -= len(waves)
+        self._drop_behind(slot)
+        self._mark(owned, lane, [(slot, wave) for wave in waves], why)
+
     def _drop_behind(self, slot: Slot) -> None:
         owned = self._owned[slot.tp]
         while slot.queue and isinstance(slot.queue[0], Directed):
@@ -346,11 +407,16 @@ class Delivery:
         for lane in self.lanes.values():
             for slot in lane.of(tp):
                 lane.waiting -= sum(isinstance(item, Wave) for item in slot.queue)
+                for item in slot.queue:
+                    if isinstance(item, Newest):
+                        item.end(None)
                 slot.queue.clear()
                 lane.drop(slot)
 
-    def last_begun(self, event: Event, platform: str) -> Position | None:
+    def last_begun(self, event: Event, platform: str) -> tuple[Position | None, Position | None]:
+        """What was begun last of an object at a directed push's recipient while a mark stood, and what came whole."""
         lane = self.lanes.get(platform)
         if lane is None or event.audience is None:
-            return None
-        return lane.begun.get(SlotKey(object_name(event), event.audience))
+            return None, None
+        key = SlotKey(object_name(event), event.audience)
+        return lane.begun.get(key), lane.whole.get(key)

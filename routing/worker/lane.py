@@ -21,6 +21,7 @@ class Lane:
         self.in_line = False
         self._by_tp: dict[TopicPartition, dict[SlotKey, Slot]] = {}
         self.begun: dict[SlotKey, Position] = {}
+        self.whole: dict[SlotKey, Position] = {}
 
     def add(self, slot: Slot) -> Slot:
         self.slots[slot.key] = slot
@@ -65,8 +66,12 @@ class Lane:
                 self.enqueue(slot)  # who waited has gone
         return None
 
-    def remember(self, key: SlotKey, position: Position, most: int = 10_000) -> None:
-        """Keep what was begun while a mark stands, so that a catch-up sends nothing older."""
-        self.begun[key] = max(position, self.begun.get(key, position))
-        if len(self.begun) > most:
-            del self.begun[next(iter(self.begun))]
+    def remember(self, key: SlotKey, position: Position, *, whole: bool = False, most: int = 10_000) -> None:
+        """Keep what was begun while a mark stands, so that a catch-up sends nothing older.
+
+        `whole`: with it everything older has arrived.
+        """
+        for kept in (self.begun, self.whole) if whole else (self.begun,):
+            kept[key] = max(position, kept.get(key, position))
+            if len(kept) > most:
+                del kept[next(iter(kept))]

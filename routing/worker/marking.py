@@ -30,14 +30,14 @@ class Marking:
         self._ended = ended
 
     def mark(
-        self, lane: Lane, tp: TopicPartition, waves: list[tuple[Slot, Wave]], why: str
+        self, lane: Lane, tp: TopicPartition, waves: list[tuple[Slot, Wave]], why: str, *, alone: bool = False
     ) -> Coroutine[Any, Any, None] | None:
-        """Take all that waits in this lane of this partition, beside `waves`, which were taken already.
+        """Take all that waits in this lane of this partition, beside `waves`, which were taken already; or these alone.
 
         From now on `Marks.reaches` knows of them. What is returned makes the mark durable and then ends them; it must
         be run, whatever happens to the caller. None where nothing waits.
         """
-        for slot in lane.of(tp):
+        for slot in () if alone else lane.of(tp):
             for wave in slot.waiting():
                 if slot.busy and slot.queue[0] is wave:
                     continue

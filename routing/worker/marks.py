@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -31,12 +31,19 @@ class Marks:
         key = (platform, tp)
         mark, coming = self._marks.get(key), self._coming.get(key)
         if coming is None:
-            return None if mark is None else mark.position
-        return min(coming) if mark is None else min(*coming, mark.position)
+            return None if mark is None else mark.lowest
+        return min(coming) if mark is None else min(*coming, mark.lowest)
 
     def by_platform(self) -> list[tuple[str, int]]:
         """(platform id, how many of its partitions are marked)."""
         return list(Counter(platform for platform, _ in self._marks).items())
+
+    def of(self, platform: str) -> list[Mark]:
+        """The marks of this platform that are durable."""
+        return [mark for (marked, _), mark in self._marks.items() if marked == platform]
+
+    def get(self, platform: str, tp: TopicPartition) -> Mark | None:
+        return self._marks.get((platform, tp))
 
     async def load(self, tps: Iterable[TopicPartition]) -> None:
         """Read the marks of partitions that have become ours. Raises StoreAway."""
@@ -44,6 +51,15 @@ class Marks:
         for mark in await self._reach.once(self._reach.store.load_marks):
             if mark.tp in wanted:
                 self._marks[(mark.platform, mark.tp)] = mark
+
+    async def refresh(self, tps: Iterable[TopicPartition]) -> None:
+        """Learn of marks that others made: an operator, or a former owner whose write landed late. Raises StoreAway."""
+        wanted = set(tps)
+        async with self._setting:
+            for mark in await self._reach.once(self._reach.store.load_marks):
+                known = self._marks.get((mark.platform, mark.tp))
+                if mark.tp in wanted and (known is None or known.revision < mark.revision):
+                    self._marks[(mark.platform, mark.tp)] = mark
 
     def forget(self, tps: Iterable[TopicPartition]) -> None:
         gone = set(tps)
@@ -66,13 +82,16 @@ class Marks:
         async with self._setting:
             while True:
                 known = self._marks.get((platform, tp))
-                if known is not None and known.position <= position:
+                if known is None:
+                    wanted = Mark(platform, tp, position, self._clock.utc(), reason)
+                elif known.upper is not None:  # it is being worked off: what comes is kept beside it
+                    if known.beside is not None and known.beside <= position:
+                        return
+                    wanted = replace(known, beside=position)
+                elif known.position <= position:
                     return
-                wanted = (
-                    Mark(platform, tp, position, self._clock.utc(), reason)
-                    if known is None
-                    else replace(known, position=position)
-                )
+                else:
+                    wanted = replace(known, position=position)
                 try:
                     saved = await self._reach.once(partial(self._reach.store.save_mark, wanted))
                 except Conflict:
@@ -90,3 +109,58 @@ class Marks:
             except StoreAway as error:
                 self._reach.missed(error)
                 await asyncio.sleep(AGAIN_AFTER)
+
+    # --- working them off --------------------------------------------------------------------------------------------
+    # Each is conditional on the record's revision: False where somebody else has changed it, and then it is read anew.
+
+    async def begin(self, platform: str, tp: TopicPartition, upper: Position) -> bool:
+        """From here on it is worked off, downwards from `upper`, or from where that came before. Raises StoreAway."""
+        return await self._change(platform, tp, lambda mark: mark if mark.upper else replace(mark, upper=upper))
+
+    async def progress(self, platform: str, tp: TopicPartition, done: Position) -> bool:
+        """Nothing from `done` on is lacking any more, but what is kept beside. Raises StoreAway."""
+        return await self._change(platform, tp, lambda mark: replace(mark, done=done))
+
+    async def left(self, platform: str, tp: TopicPartition, position: Position) -> bool:
+        """A state of this position was not taken: it is tried again when all others were. Raises StoreAway."""
+        return await self._change(
+            platform, tp, lambda mark: replace(mark, beside=min(position, mark.beside or position))
+        )
+
+    async def finish(self, platform: str, tp: TopicPartition) -> bool:
+        """It was worked off: what was kept beside is the mark now, or there is none. Raises StoreAway."""
+
+        def finished(mark: Mark) -> Mark | None:
+            if mark.beside is None:
+                return None
+            return replace(mark, position=mark.beside, since=self._clock.utc(), upper=None, done=None, beside=None)
+
+        return await self._change(platform, tp, finished)
+
+    async def drop(self, platform: str, tp: TopicPartition) -> bool:
+        """Nobody waits for what it covers any more. Raises StoreAway."""
+        return await self._change(platform, tp, lambda mark: None)
+
+    async def _change(self, platform: str, tp: TopicPartition, change: Callable[[Mark], Mark | None]) -> bool:
+        key = (platform, tp)
+        async with self._setting:
+            known = self._marks.get(key)
+            if known is None:
+                return False
+            wanted = change(known)
+            if wanted is known:
+                return True
+            try:
+                if wanted is None:
+                    await self._reach.once(partial(self._reach.store.remove_mark, known))
+                    if self._marks.get(key) is known:
+                        del self._marks[key]
+                else:
+                    saved = await self._reach.once(partial(self._reach.store.save_mark, wanted))
+                    if self._marks.get(key) is known:
+                        self._marks[key] = saved
+            except Conflict:
+                self._marks.pop(key, None)
+                await self.load((tp,))
+                return False
+            return True

@@ -49,6 +49,15 @@ class Resolver(Protocol):
     def platforms(self) -> Sequence[str]:
         """The ids of all platforms that may get anything."""
 
+    def resynced(self, platform: str, owner: PartyId, module: str) -> Sequence[Hosted]:
+        """Those on this platform that get what this owner tells everybody."""
+
+    def may_have(self, platform: str) -> bool:
+        """Whether anything that it missed is sent to this platform; else its marks end as skipped."""
+
+    def reachable(self, platform: str) -> bool:
+        """Whether it counts as reachable."""
+
     def behind(self, revision: int) -> bool:
         """Whether the directory is older than this revision."""
 
@@ -67,6 +76,9 @@ class Observer(Protocol):
 
     def set_aside(self, topic: str) -> None: ...
 
+    def resynced(self, module: str, outcome: Outcome) -> None:
+        """An object that a platform may have missed."""
+
     def trouble(self, sentence: str) -> None: ...
 
 
@@ -78,6 +90,9 @@ class Silent:
 
     def set_aside(self, topic: str) -> None:
         del topic
+
+    def resynced(self, module: str, outcome: Outcome) -> None:
+        del module, outcome
 
     def trouble(self, sentence: str) -> None:
         del sentence

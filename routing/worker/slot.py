@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from enum import Enum
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from connectors.values import PartyId
 from routing.event import Event
 from routing.fold import Request, fold_all
 from routing.log.port import TopicPartition
+from routing.policy import Outcome
 from routing.worker.tracker import Entry
 
 
@@ -57,11 +59,31 @@ class Barrier:
     __slots__ = ()
 
 
+class Newest:
+    """The object's newest state, whatever that is when its turn comes, for a platform that may have missed it.
+
+    `done` tells how that ended; None where it was not sent, or not answered.
+    """
+
+    __slots__ = ("done", "event")
+
+    def __init__(self, event: Event, done: asyncio.Future[Outcome | None]) -> None:
+        self.event = event
+        self.done = done
+
+    def end(self, outcome: Outcome | None) -> None:
+        if not self.done.done():
+            self.done.set_result(outcome)
+
+
 class Line(Enum):
     """The two lines of a lane: who has a caller waiting is begun at once, broadcasts take turns."""
 
     URGENT = 1
     BROADCASTS = 2
+
+
+Waiting = Wave | Directed | Barrier | Newest
 
 
 class Slot:
@@ -73,7 +95,7 @@ class Slot:
         self.key = key
         self.tp = tp
         self.event = event
-        self.queue: list[Wave | Directed | Barrier] = []  # short; a deque takes ten times as much, and slots are many
+        self.queue: list[Waiting] = []  # short; a deque takes ten times as much, and slots are many
         self.busy = False
         self.line: Line | None = None
         self.resting = False

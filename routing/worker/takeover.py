@@ -66,7 +66,7 @@ async def conclude(owned: Owned, delivery: Delivery, states: States, marks: Mark
             await marks.cover(lane.platform, owned.tp, lowest, _WHY)
     if owned.held:
         for lane, plan in plans:
-            _carry_out(lane, plan, delivery)
+            _carry_out(owned, lane, plan, delivery)
         let_go(owned, delivery)
 
 
@@ -98,11 +98,15 @@ def _plan(tp: TopicPartition, lane: Lane, known: Mapping[StateKey, ObjectState])
     return plan
 
 
-def _carry_out(lane: Lane, plan: _Plan, delivery: Delivery) -> None:
+def _carry_out(owned: Owned, lane: Lane, plan: _Plan, delivery: Delivery) -> None:
     for wave, whole in plan.wholes:
         wave.requests = (whole,)
     for slot, wave in plan.marked:
-        slot.queue.remove(wave)
+        at = slot.queue.index(wave)
+        for item in [item for item in slot.queue[at:] if isinstance(item, Directed)]:
+            slot.queue.remove(item)
+            delivery.give_up(item, owned, "what waits before it for this recipient cannot go first")
+        del slot.queue[at]
     lane.waiting -= len(plan.marked)
     delivery.marking.end(plan.marked, _WHY)
 

@@ -9,14 +9,17 @@ from random import Random
 from connectors.errors import OcpiError
 from connectors.values import PartyId
 from routing.clock import Clock
-from routing.fold import fold_all
+from routing.fold import Request, fold_all, replaces_all
 from routing.outbound import Answered, speaker
 from routing.policy import DeliverySettings, Outcome, ended, pause, retry_after
+from routing.state import key_of, whole_for
+from routing.store.port import StoreAway
 from routing.worker.lane import Lane
 from routing.worker.marking import Ended
 from routing.worker.marks import Marks
 from routing.worker.ports import Push, Resolver, Sender
 from routing.worker.slot import Slot, Wave
+from routing.worker.states import States
 from routing.worker.tracker import attempt
 from routing.worker.turns import Turns
 
@@ -25,7 +28,8 @@ COMPOSED = "composed"
 
 
 class Waves:
-    """`active` says whether a slot's partition is ours; `mark` takes a wave whose attempts are used up."""
+    """`active` says whether a slot's partition is ours; `mark` takes a wave whose attempts are used up, `cover` one
+    that was sent to a platform that lacks something before it."""
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class Waves:
         sender: Sender,
         resolver: Resolver,
         marks: Marks,
+        states: States,
         settings: DeliverySettings,
         clock: Clock,
         random: Random,
@@ -42,12 +47,14 @@ class Waves:
         active: Callable[[Slot], bool],
         permit: Callable[[Slot], Callable[[], bool]],
         mark: Callable[[Lane, Slot, Wave, str], None],
+        cover: Callable[[Lane, Slot, Wave, str], None],
         store_away: Callable[[], bool],
     ) -> None:
         self._hub = hub
         self._sender = sender
         self._resolver = resolver
         self._marks = marks
+        self._states = states
         self._settings = settings
         self._clock = clock
         self._random = random
@@ -56,6 +63,7 @@ class Waves:
         self._active = active
         self._permit = permit
         self._mark = mark
+        self._cover = cover
         self._store_away = store_away
 
     async def serve(self, lane: Lane, slot: Slot, wave: Wave) -> None:
@@ -63,7 +71,12 @@ class Waves:
         wave.frozen = True
         event, party = slot.event, slot.key.recipient
         started = self._clock.monotonic()
-        composed = False
+        composed = repaired = known = False
+        lacks = self._marks.reaches(lane.platform, slot.tp) is not None
+        if lacks:
+            # what its parts belong to may be lacking there, or what was marked between them
+            known = await self._made_whole(slot, wave)
+        known = known or (len(wave.requests) == 1 and _is_own(wave.requests[0]))
         while wave.requests:
             hosted = self._resolver.still(event, party, lane.platform)
             if hosted is None:
@@ -73,7 +86,7 @@ class Waves:
             composed = composed or request.composed
             push = Push(
                 hosted, speaker(hosted.platform, event.owner, self._hub), event.module, request.operation,
-                event.path[:3] + request.path, event.query, request.body, event.correlation_id,
+                event.path[:3] + request.path, event.query, request.body, wave.entries[-1].identity[1],
             )  # fmt: skip
             failure: Answered | OcpiError
             try:
@@ -85,16 +98,38 @@ class Waves:
                 if outcome is not None and (outcome is Outcome.REFUSED or wave.attempts):
                     self._tried(wave, party, begun, failure)
                 if outcome is Outcome.REFUSED:
+                    if _unknown_there(failure) and not repaired and await self._made_whole(slot, wave):
+                        repaired = known = True
+                        continue
                     return self.finish(lane, slot, wave, outcome, str(failure.status_code), failure.ms)
                 if outcome is not None:
                     if self._marks.reaches(lane.platform, slot.tp) is not None:
-                        lane.remember(slot.key, request.position)
+                        # a part says nothing of what was missed before it
+                        lane.remember(slot.key, request.position, whole=known)
                     wave.requests = wave.requests[1:]
                     continue
             self._tried(wave, party, begun, failure)
             return self._failed(lane, slot, wave, failure)
+        if lacks and not known:
+            return self._cover(lane, slot, wave, "it may lack what a part that it was sent builds on")
         ms = (self._clock.monotonic() - started) * 1000
         return self.finish(lane, slot, wave, Outcome.DELIVERED, COMPOSED if composed else "", ms)
+
+    async def _made_whole(self, slot: Slot, wave: Wave) -> bool:
+        """Let the whole object go in place of its parts, where it is known and nothing newer comes behind."""
+        event, last = slot.event, wave.requests[-1] if wave.requests else None
+        if last is None or (len(wave.requests) == 1 and _is_own(last)):
+            return False
+        keys = [key_of(event, to) for to in (None, slot.key.recipient)]
+        try:
+            known = await self._states.read(keys)
+        except StoreAway:
+            return False
+        whole = whole_for(known.get(keys[0]), known.get(keys[1]))
+        if whole is None or whole.position != last.position:
+            return False
+        wave.requests = (whole,)
+        return True
 
     def finish(self, lane: Lane, slot: Slot, wave: Wave, outcome: Outcome, detail: str = "", ms: float = 0.0) -> None:
         """The newest entry of a wave ended so; those folded into it were superseded by it."""
@@ -135,6 +170,16 @@ class Waves:
     def _rested(self, lane: Lane, slot: Slot) -> None:
         slot.resting = False
         self._turns.wake(lane, slot)
+
+
+def _is_own(request: Request) -> bool:
+    """Whether it is the whole object as its owner said it."""
+    return replaces_all(request) and not request.composed
+
+
+def _unknown_there(answered: Answered) -> bool:
+    """Whether a recipient says that it does not know the object (OCPI 2.2.1, 4.1.6 and 5: 404, 2003)."""
+    return answered.http_status == 404 or answered.status_code == 2003
 
 
 def _why(failure: Answered | OcpiError) -> str:

@@ -23,6 +23,8 @@ from routing.worker.marks import Marks
 from routing.worker.owned import Owned
 from routing.worker.ports import Locate, Observer, Resolver, Sender
 from routing.worker.reach import Reach
+from routing.worker.resync import Resync
+from routing.worker.resync_topic import Around
 from routing.worker.settling import Settling
 from routing.worker.states import States
 from routing.worker.tracker import Entry
@@ -97,6 +99,12 @@ class Worker:
             settling=self.settling, reach=reach, resolver=resolver, consumer=self._consumer, observer=observer,
             clock=clock, settings=settings,
         )  # fmt: skip
+        self.resync = Resync(
+            Around(
+                log, reach, self.marks, self.delivery, resolver, owned=self._owned, observer=observer, clock=clock,
+                settings=settings,
+            )
+        )  # fmt: skip
         self._leaving = Leaving(
             delivery=self.delivery, states=self.states, settling=self.settling, reach=reach, observer=observer,
             until=lambda began: min(began + self._settings.settle, self._stop_by), holds=self._consumer.holds,
@@ -114,6 +122,7 @@ class Worker:
             self.settling.run,
             self.intake.run,
             self.aside.run,
+            self.resync.run,
             self._sweep_often,
             self._look_often,
         )
@@ -176,6 +185,7 @@ class Worker:
                 task.cancel()
         for running in self._tasks:
             running.cancel()
+        self.resync.kill()
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

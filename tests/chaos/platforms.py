@@ -15,6 +15,7 @@ import httptools
 
 from connectors import headers
 from connectors.values import PartyId
+from routing.resync import PREFIX
 from tests.bench.handshake import credentials, details, register, versions
 from tests.witnesses import Begun, Recipient, seqs_of
 
@@ -151,6 +152,9 @@ class _Connection(asyncio.Protocol):
         module, *segments = [unquote(segment) for segment in path.split("/") if segment]
         seqs = seqs_of(body, fields[_CORRELATION].decode())
         begun = Begun(loop.time(), module, method, tuple(segments), query, body, seqs, by=self._by)
+        correlation = fields[_CORRELATION].decode()
+        if correlation.startswith(PREFIX):
+            begun.resync = correlation
         whose = platform.whose
         begun.excused = whose is not None and whose.excuses(self._by)
         other = recipient.begin(begun)

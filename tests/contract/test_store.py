@@ -360,6 +360,33 @@ async def test_keys_that_look_alike_are_apart(store: Store) -> None:
     assert await store.read_states(keys) == {state.key: state for state in states}
 
 
+async def test_what_changed_is_found_newest_first_and_whole_to_its_last_position(store: Store) -> None:
+    states = [state(offset, key=KEY._replace(object_id=f"L{offset}{n}")) for offset in range(1, 8) for n in range(3)]
+    gone = replace(state(8, key=KEY._replace(object_id="GONE")), body=None, deleted=True)
+    others = [
+        state(5, key=KEY._replace(audience=EMSP)),
+        state(5, key=KEY._replace(module="tokens")),
+        state(5, epoch=2, key=KEY._replace(object_id="LATER")),
+    ]
+    await store.write_states([*states, gone, *others])
+    low, high = Position(1, 2), Position(2, 0)
+
+    async def some(before: Position, limit: int) -> list[ObjectState]:
+        return list(await store.list_changed("locations", since=low, before=before, limit=limit))
+
+    wanted = sorted((*states[3:], gone), key=lambda each: each.position, reverse=True)
+    assert [one.position for one in await some(high, 100)] == [one.position for one in wanted]
+    assert {one.key for one in await some(high, 100)} == {one.key for one in wanted}
+    found, before = [], high
+    while part := await some(before, 2):
+        found += part
+        before = part[-1].position
+    assert sorted(found, key=lambda each: each.key) == sorted(wanted, key=lambda each: each.key)
+    await store.write_states([state(9, key=states[-1].key)])
+    assert [one.key for one in await some(high, 1)] == [states[-1].key]
+    assert not await some(low, 5)
+
+
 async def test_of_many_that_write_a_state_at_once_the_greatest_position_stays(harness: Harness) -> None:
     stores = [harness.store, await harness.another()]
     keys = [KEY._replace(object_id=f"L{n}") for n in range(20)]
@@ -648,6 +675,19 @@ async def test_marks_are_inserted_replaced_and_removed(harness: Harness) -> None
     assert list(await store.load_marks()) == [elsewhere]
     await store.remove_mark(lower)
     assert list(await store.load_marks()) == [elsewhere]
+
+
+async def test_how_far_a_mark_was_worked_off_is_kept(harness: Harness) -> None:
+    saved = await harness.store.save_mark(MARK)
+    begun = await harness.store.save_mark(replace(saved, upper=Position(1, 90)))
+    further = replace(begun, done=Position(1, 70), beside=Position(1, 80))
+    saved = await harness.store.save_mark(further)
+    store = await harness.reopen()
+    assert list(await store.load_marks()) == [saved]
+    assert replace(saved, revision=0) == replace(further, revision=0)
+    await store.save_mark(replace(saved, position=Position(1, 80), upper=None, done=None, beside=None))
+    (anew,) = await store.load_marks()
+    assert (anew.position, anew.upper, anew.done, anew.beside) == (Position(1, 80), None, None, None)
 
 
 async def test_who_does_not_know_the_newest_mark_changes_nothing(store: Store) -> None:

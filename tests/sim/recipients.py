@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 from connectors.errors import NotConnected, OutcomeUnknown
 from connectors.values import PartyId
 from routing.outbound import Answered
+from routing.resync import PREFIX
 from routing.worker.ports import Push
 from tests.sim.loop import VirtualLoop
 from tests.witnesses import Begun, Recipient, seqs_of
@@ -27,6 +28,8 @@ class Recipients:
         self._random = random
         self.all = {party: Recipient(party) for party in parties}
         self.calm = False
+        self.unknown: set[PartyId] = set()
+        """Those that say so when an update is of an object that they do not know."""
         self.thinks: float | None = None
         """Seconds that each request takes, where that is not chance."""
 
@@ -55,6 +58,9 @@ class Recipients:
                 if mood == "picky" and self._random.random() < 0.3:
                     recipient.refused.add(begun.object)
                     return _answered(200, 2001, started, self._loop.now)
+                unknown = begun.object not in recipient.objects
+                if push.method == "PATCH" and unknown and recipient.party in self.unknown:
+                    return _answered(200, 2003, started, self._loop.now)
                 recipient.process(begun)
                 if mood == "lossy" and self._random.random() < 0.6:
                     raise OutcomeUnknown("the answer was lost")
@@ -77,6 +83,8 @@ class Recipients:
     def _begin(self, recipient: Recipient, push: Push) -> Begun:
         seqs = seqs_of(push.body, push.correlation_id)
         begun = Begun(self._loop.now, push.module, push.method, push.path, push.query, push.body, seqs)
+        if push.correlation_id.startswith(PREFIX):
+            begun.resync = push.correlation_id
         if recipient.begin(begun) is not None:
             recipient.overlaps.append(f"{begun.name} at {self._loop.now:.3f}")
         return begun

@@ -16,6 +16,8 @@ from tests.sim.world import EMSPS, World
 
 STORY = 40.0
 """Seconds of virtual time in which things go wrong."""
+RESYNC = 60.0
+"""Seconds after which every mark must be worked off."""
 CALM = 400.0
 """Seconds after which everything must be settled."""
 
@@ -69,6 +71,10 @@ async def _calm(world: World) -> None:
     while world.loop.now < until and quiet < 3:
         await asyncio.sleep(2.0)
         quiet = quiet + 1 if not world.uncommitted() else 0
+    until = world.loop.now + RESYNC
+    while world.loop.now < until and world.overdue():
+        await asyncio.sleep(2.0)
+    world.defects += world.overdue()
 
 
 # --- what senders do -------------------------------------------------------------------------------------------------

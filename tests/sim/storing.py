@@ -91,14 +91,25 @@ class SimulatedStore(MemoryStore):
 
 
 _CALLS = frozenset(
-    ("load_platforms", "read_states", "write_states", "read_cdr", "write_cdr", "load_marks", "save_mark", "set_aside")
+    (
+        "load_platforms",
+        "read_states",
+        "write_states",
+        "read_cdr",
+        "write_cdr",
+        "load_marks",
+        "save_mark",
+        "remove_mark",
+        "list_changed",
+        "set_aside",
+    )
 )
 
 
 def _under_way(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     @wraps(call)
-    async def called(*args: Any) -> Any:
-        task = asyncio.ensure_future(call(*args))
+    async def called(*args: Any, **more: Any) -> Any:
+        task = asyncio.ensure_future(call(*args, **more))
         task.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(task)
 

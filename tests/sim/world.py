@@ -12,7 +12,7 @@ from typing import Any
 from connectors.errors import OutcomeUnknown
 from connectors.values import InterfaceRole, PartyId, Role
 from routing import event as events
-from routing import replies
+from routing import replies, resync
 from routing.directory import Directory, Endpoint, Hosted, Party, Platform, Status
 from routing.event import Event, Operation
 from routing.log.faults import Faults, RandomFaults
@@ -20,7 +20,7 @@ from routing.log.memory import MemoryLog
 from routing.log.port import Headers, LogError, PublishRefused, Record, ReplyTo, TopicPartition
 from routing.policy import DeliverySettings
 from routing.resolving import DirectoryResolver
-from routing.state import key_of
+from routing.state import ObjectState, key_of
 from routing.store.port import CdrKey
 from routing.topics import EVENT_TOPICS, OUTCOMES
 from routing.worker.leaving import STEP
@@ -295,6 +295,37 @@ class World:
             stood, self.told, self.told_at, self.answers, self.recipients.all, marks, hosted, self.uncommitted(),
             not_sent=frozenset(self.not_sent), broken=[*broken, *self._unwritten(stood)],
         )  # fmt: skip
+
+    def overdue(self) -> list[str]:
+        """Marks that stand, though the hub knows what is lacking of everything that they cover."""
+        states = self.storing.data.states
+        found = []
+        for mark in self.storing.data.marks.values():
+            parties = [party for party in EMSPS if self.directory.hosted(party)[0].platform.id == mark.platform]
+            there = [
+                state for key, state in states.items()
+                if key.audience is None and f"ocpi.{key.module}" == mark.tp.topic and state.position >= mark.lowest
+            ]  # fmt: skip
+            if not any(self._only_its_owner_knows(state, party) for state in there for party in parties):
+                found.append(
+                    f"the mark of {mark.platform} in {mark.tp} from {mark.lowest.offset} on is never worked off"
+                )
+        return found
+
+    def _only_its_owner_knows(self, state: ObjectState, party: PartyId) -> bool:
+        """Whether a push to this party alone, whatever came of it, may stand above what everybody was told."""
+        mine = self.storing.data.states.get(state.key._replace(audience=party))
+        if resync.wanted(state, mine) is None:
+            return True
+        topic = f"ocpi.{state.key.module}"
+        for record in (
+            record for tp in self._tps() if tp.topic == topic for record in self.log._partitions[tp].records
+        ):
+            if POISON.encode() not in record.value and record.position > state.position:
+                event = events.decode(record.headers, record.value)
+                if event.audience == party and key_of(event, None) == state.key:
+                    return True
+        return False
 
     def _unwritten(self, stood: list[Stood]) -> list[str]:
         """Whatever was settled is in the store: its position, or a later one."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from connectors.values import PartyId
 from routing.agreements import Agreement
 from routing.directory import Platform
-from routing.log.port import TopicPartition
+from routing.log.port import Position, TopicPartition
 from routing.state import ObjectState, StateKey
 from routing.store.embedded import agreements, leases, platforms, records
 from routing.store.embedded import states as objects
@@ -95,6 +95,11 @@ class EmbeddedStore:
         self, wanted: Selection, *, after: StateKey | None = None, skip: int = 0, limit: int
     ) -> Sequence[ObjectState]:
         return await self._lister.submit(lambda c: objects.select(c, wanted, after, skip, limit))
+
+    async def list_changed(
+        self, module: str, *, since: Position, before: Position, limit: int
+    ) -> Sequence[ObjectState]:
+        return await self._lister.submit(lambda c: objects.changed(c, module, since, before, limit))
 
     async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:
         return await self._lister.submit(lambda c: objects.count(c, wanted, owner))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from routing.log.port import Position, TopicPartition
-from routing.store.codec import cdr_key, decode_headers, encode_headers
+from routing.store.codec import cdr_key, decode_headers, decode_resync, encode_headers, encode_resync
 from routing.store.embedded import leases
 from routing.store.port import CdrKey, CdrRecord, Conflict, Lease, Mark, SetAside
 
@@ -61,12 +61,15 @@ def write_cdr(connection: sqlite3.Connection, record: CdrRecord) -> None:
 
 def load_marks(connection: sqlite3.Connection) -> Sequence[Mark]:
     rows = connection.execute(
-        "SELECT platform, topic, partition, epoch, offset, since, reason, revision FROM marks"
+        "SELECT platform, topic, partition, epoch, offset, since, reason, revision, resync FROM marks"
     ).fetchall()
     return [
-        Mark(platform, TopicPartition(topic, partition), Position(epoch, offset), since, reason, revision)
-        for platform, topic, partition, epoch, offset, since, reason, revision in rows
-    ]
+        Mark(
+            platform, TopicPartition(topic, partition), Position(epoch, offset), since, reason, revision,
+            *decode_resync(resync),
+        )
+        for platform, topic, partition, epoch, offset, since, reason, revision, resync in rows
+    ]  # fmt: skip
 
 
 def save_mark(connection: sqlite3.Connection, mark: Mark) -> Mark:
@@ -77,9 +80,9 @@ def save_mark(connection: sqlite3.Connection, mark: Mark) -> Mark:
     connection.execute("UPDATE counters SET value = value + 1 WHERE name = 'marks'")
     (revision,) = connection.execute("SELECT value FROM counters WHERE name = 'marks'").fetchone()
     connection.execute(
-        "INSERT OR REPLACE INTO marks (platform, topic, partition, epoch, offset, since, reason, revision)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (mark.platform, *mark.tp, *mark.position, mark.since, mark.reason, revision),
+        "INSERT OR REPLACE INTO marks (platform, topic, partition, epoch, offset, since, reason, revision, resync)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (mark.platform, *mark.tp, *mark.position, mark.since, mark.reason, revision, encode_resync(mark)),
     )
     return replace(mark, revision=revision)
 

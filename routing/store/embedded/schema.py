@@ -79,6 +79,10 @@ MIGRATIONS: Final[Migrations] = (
             AND flags & 2 = 0 AND json_valid(CAST(body AS TEXT))""",
         "CREATE INDEX states_contract ON states (contract, key) WHERE contract IS NOT NULL",
     ),
+    (
+        "ALTER TABLE marks ADD COLUMN resync BLOB",
+        "CREATE INDEX states_position ON states (epoch, offset)",
+    ),
 )
 
 

@@ -133,6 +133,21 @@ def select(
     return found
 
 
+def changed(
+    connection: sqlite3.Connection, module: str, since: Position, before: Position, limit: int
+) -> Sequence[ObjectState]:
+    where = "(epoch, offset) >= (?, ?) AND (epoch, offset) < (?, ?) AND key > ? AND key < ?"
+    order = f"INDEXED BY states_position WHERE {where} ORDER BY epoch DESC, offset DESC"
+    keys = audience_range(module, None)
+    rows = connection.execute(f"{_SELECT} {order} LIMIT ?", (*since, *before, *keys, limit)).fetchall()
+    if len(rows) == limit:
+        last, known = Position(rows[-1][1], rows[-1][2]), {row[0] for row in rows}
+        behind = Position(last.epoch, last.offset + 1)
+        same = connection.execute(f"{_SELECT} {order}", (*last, *behind, *keys))
+        rows += [row for row in same if row[0] not in known]
+    return [_state(state_key_of(row[0]), row) for row in rows]
+
+
 def count(connection: sqlite3.Connection, wanted: Selection, owner: PartyId) -> StateCount:
     first, last = state_range(wanted.module, wanted.audience, owner)
     dates, moments = _dated(wanted)

@@ -8,7 +8,7 @@ from typing import Final
 from connectors.values import PartyId
 from routing.agreements import Agreement
 from routing.directory import Platform
-from routing.log.port import TopicPartition
+from routing.log.port import Position, TopicPartition
 from routing.state import ObjectState, StateKey
 from routing.store.mongo import agreements, leases, platforms, records
 from routing.store.mongo import states as objects
@@ -94,6 +94,11 @@ class MongoStore:
         self, wanted: Selection, *, after: StateKey | None = None, skip: int = 0, limit: int
     ) -> Sequence[ObjectState]:
         return await self._connection.run_long(_LIST_SECONDS, objects.select, wanted, after, skip, limit)
+
+    async def list_changed(
+        self, module: str, *, since: Position, before: Position, limit: int
+    ) -> Sequence[ObjectState]:
+        return await self._connection.run_long(_LIST_SECONDS, objects.changed, module, since, before, limit)
 
     async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:
         return await self._connection.run_long(_COUNT_SECONDS, objects.count, wanted, owner)

@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from routing.log.port import Position, TopicPartition
-from routing.store.codec import cdr_key, decode_headers, encode_headers
+from routing.store.codec import cdr_key, decode_headers, decode_resync, encode_headers, encode_resync
 from routing.store.mongo import leases
 from routing.store.mongo.connection import Database, Document
 from routing.store.port import CdrKey, CdrRecord, Conflict, Lease, LeaseLost, Mark, SetAside
@@ -86,6 +86,7 @@ async def save_mark(db: Database, mark: Mark) -> Mark:
         "offset": mark.position.offset,
         "since": mark.since,
         "reason": mark.reason,
+        "resync": encode_resync(mark),
     }
     try:
         after = await db["marks"].find_one_and_update(
@@ -126,6 +127,7 @@ async def _mark_revision(db: Database, id: Document) -> int:
 
 def _mark(document: Document) -> Mark:
     id = document["_id"]
+    upper, done, beside = decode_resync(document.get("resync"))
     return Mark(
         platform=id["platform"],
         tp=TopicPartition(id["topic"], id["partition"]),
@@ -133,6 +135,9 @@ def _mark(document: Document) -> Mark:
         since=document["since"],
         reason=document["reason"],
         revision=document["revision"],
+        upper=upper,
+        done=done,
+        beside=beside,
     )
 
 

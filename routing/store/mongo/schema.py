@@ -63,9 +63,19 @@ async def _states_in_order(db: Database) -> None:
         await states.delete_many({"_id": {"$in": [document["_id"] for document in old]}})
 
 
+async def _states_by_position(db: Database) -> None:
+    await db["states"].create_indexes([IndexModel([("p", ASCENDING)], name=states.BY_POSITION)])
+
+
 Migration = Callable[[Database], Awaitable[None]]
 
-MIGRATIONS: Final[tuple[Migration, ...]] = (_first, _states_in_order, states.note_contracts, archive.make_indexes)
+MIGRATIONS: Final[tuple[Migration, ...]] = (
+    _first,
+    _states_in_order,
+    states.note_contracts,
+    archive.make_indexes,
+    _states_by_position,
+)
 
 
 async def bring_up_to_date(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> None:

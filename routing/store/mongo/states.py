@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
-from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.errors import AutoReconnect, WriteConcernError, WriteError
 
 from connectors.values import Module, PartyId
@@ -38,6 +38,9 @@ _COMPOSED: Final = 1
 _DELETED: Final = 2
 _UNCONFIRMED: Final = 4
 _UNPUBLISHED: Final = 8
+
+BY_POSITION: Final = "position"
+"""The name of the index by which what changed is found."""
 
 _WHOLE: Final[Document] = {"b": {"$exists": True}, "f": {"$not": {"$bitsAllSet": _DELETED}}}
 _PUBLISHED: Final[Document] = {"$not": {"$bitsAllSet": _UNPUBLISHED}}
@@ -153,6 +156,19 @@ async def select(
     finally:
         await cursor.close()
     return found
+
+
+async def changed(db: Database, module: str, since: Position, before: Position, limit: int) -> Sequence[ObjectState]:
+    first, last = (_id(key) for key in audience_range(module, None))
+    ids = {"_id": {"$gt": first, "$lt": last}}
+    query = {**ids, "p": {"$gte": _bytes(since), "$lt": _bytes(before)}}
+    cursor = db["states"].find(query, hint=BY_POSITION).sort("p", DESCENDING).limit(limit)
+    found: list[Document] = await cursor.to_list(None)
+    if len(found) == limit:
+        known = [document["_id"] for document in found if document["p"] == found[-1]["p"]]
+        same = {"_id": {"$gt": first, "$lt": last, "$nin": known}, "p": found[-1]["p"]}
+        found += await db["states"].find(same, hint=BY_POSITION).to_list(None)
+    return [_state(state_key_of(document["_id"].encode("latin-1")), document) for document in found]
 
 
 async def count(db: Database, wanted: Selection, owner: PartyId) -> StateCount:

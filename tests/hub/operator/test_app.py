@@ -118,7 +118,7 @@ async def test_a_party_is_shown_with_all_but_secrets(operator: Operating) -> Non
     } in told["endpoints"]
     assert told["settings"] == {
         "validate": "default", "form": None, "origins": [], "from": "hub", "page_limit": None, "user_agent": None,
-        "modules": {},
+        "resync": True, "modules": {},
     }  # fmt: skip
     assert told["marks"] == [
         {
@@ -127,6 +127,7 @@ async def test_a_party_is_shown_with_all_but_secrets(operator: Operating) -> Non
             "position": {"epoch": 1, "offset": 42},
             "since": "2023-11-14T22:13:20.000Z",
             "reason": "two attempts failed",
+            "resync": False,
         }
     ]
 
@@ -218,11 +219,12 @@ async def test_settings_change_only_what_is_given(operator: Operating) -> None:
         url = sample.endpoint_url("locations", InterfaceRole.SENDER)
     expected: dict[str, Any] = {
         "validate": "default", "form": None, "origins": [], "from": "hub", "page_limit": None, "user_agent": None,
-        "modules": {},
+        "resync": True, "modules": {},
     }  # fmt: skip
     for change in (
         {"form": "raw"},
         {"validate": "refuse"},
+        {"resync": False},
         {"origins": ["https://files.example:443"]},
         {"form": None},
         {"from": "owner", "page_limit": 50, "user_agent": "hub/1"},

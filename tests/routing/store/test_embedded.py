@@ -134,6 +134,8 @@ async def test_a_file_of_an_older_release_is_brought_up_to_date_and_keeps_its_da
         connection.execute("ALTER TABLE states DROP COLUMN contract")
         for table in ("leases", "set_aside", "agreements"):  # what came later
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE marks DROP COLUMN resync")
+        connection.execute("DROP INDEX states_position")
         connection.execute("PRAGMA user_version=1")
     connection.close()
     await store.start()

@@ -1,0 +1,166 @@
+"""What one platform lacks of one topic is sent to it: newest first, a few objects at a time, each through its slot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from routing.clock import Clock
+from routing.directory import Hosted
+from routing.event import key
+from routing.log.port import Log, Position, TopicPartition, partition_of
+from routing.policy import DeliverySettings, Outcome
+from routing.resync import event_of
+from routing.state import ObjectState
+from routing.store.port import StoreAway
+from routing.worker.delivery import Delivery
+from routing.worker.marks import Marks
+from routing.worker.owned import Owned
+from routing.worker.ports import Observer, Resolver
+from routing.worker.reach import Reach
+
+_BATCH: Final = 100
+_TOLD_EVERY: Final = 1.0
+_UNWELL: Final = 3
+"""So many objects in a row that a platform does not take: it is not the objects."""
+
+Lacking = Iterator[tuple[ObjectState, TopicPartition, Hosted]]
+
+
+class Ended(Exception):  # nobody's fault
+    """For now: the platform cannot be reached, or the mark is somebody else's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a resync works with. `owned` is the worker's own."""
+
+    log: Log
+    reach: Reach
+    marks: Marks
+    delivery: Delivery
+    resolver: Resolver
+    owned: Mapping[TopicPartition, Owned]
+    observer: Observer
+    clock: Clock
+    settings: DeliverySettings
+
+    def may(self, tp: TopicPartition) -> bool:
+        """Whether marks of this partition may be worked off here and now."""
+        owned = self.owned.get(tp)
+        return owned is not None and owned.active and not owned.leaving
+
+
+class TopicResync:
+    """One run. `tps` are partitions of one topic in which the platform is marked."""
+
+    def __init__(self, around: Around, platform: str, tps: Sequence[TopicPartition]) -> None:
+        self._around = around
+        self._platform = platform
+        self._tps = tuple(tps)
+        self._topic = tps[0].topic
+        self._module = module_of(tps[0])
+        self._told = around.clock.monotonic()
+        self._in_a_row = 0
+        self._ends = False
+        self._whole = True
+
+    async def work_off(self) -> bool:
+        """Whether nothing was left. Raises Ended, StoreAway."""
+        since, before = await self._begin()
+        store = self._around.reach.store
+        while since < before:
+            listed = partial(store.list_changed, self._module, since=since, before=before, limit=_BATCH)
+            states = await self._around.reach.once(listed)
+            if not states:
+                break
+            await self._send(self._lacking(states))
+            before = states[-1].position
+            await self._tell(before)
+        if not self._around.resolver.may_have(self._platform):
+            raise Ended
+        for tp in self._tps:
+            if not self._around.may(tp) or not await self._around.marks.finish(self._platform, tp):
+                raise Ended
+        return self._whole
+
+    async def _begin(self) -> tuple[Position, Position]:
+        """Between which positions it is to be looked, all partitions together."""
+        marks = self._around.marks
+        for tp in self._tps:
+            if not self._around.may(tp):
+                raise Ended
+            if not await marks.begin(self._platform, tp, self._around.owned[tp].tracker.read_to):
+                raise Ended
+        found = [mark for tp in self._tps if (mark := marks.get(self._platform, tp)) is not None]
+        if not found:
+            raise Ended
+        before = max(mark.done or mark.upper or mark.position for mark in found)
+        return min(mark.position for mark in found), before
+
+    def _lacking(self, states: Sequence[ObjectState]) -> Lacking:
+        around = self._around
+        for state in states:
+            owner, module, object_id, _, _ = state.key
+            tp = TopicPartition(self._topic, partition_of(key(owner, module, object_id), around.log.partitions))
+            mark = around.marks.get(self._platform, tp) if tp in self._tps else None
+            if mark is not None and mark.lacks(state.position):
+                for hosted in around.resolver.resynced(self._platform, owner, module):
+                    yield state, tp, hosted
+
+    async def _send(self, lacking: Lacking) -> None:
+        """All of these; raises Ended once the platform takes nothing any more."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._around.settings.resync_at_once):
+                group.create_task(self._some(lacking))
+        if self._ends:
+            raise Ended
+
+    async def _some(self, lacking: Lacking) -> None:
+        for state, tp, hosted in lacking:
+            outcome = await self._one(state, tp, hosted)
+            self._in_a_row = 0 if outcome is not None else self._in_a_row + 1
+            if outcome is not None and outcome is not Outcome.UNKNOWN:
+                self._around.observer.resynced(self._module, outcome)
+            elif not await self._left(tp, state.position) or self._in_a_row >= _UNWELL:
+                self._ends = True
+            if self._ends:
+                return
+
+    async def _one(self, state: ObjectState, tp: TopicPartition, hosted: Hosted) -> Outcome | None:
+        settings = self._around.settings
+        for attempt in range(settings.resync_attempts):
+            if attempt:
+                await asyncio.sleep(settings.resync_pause * 2 ** (attempt - 1))
+            if self._ends or not self._around.may(tp):
+                return None
+            outcome = await self._around.delivery.newest(event_of(state, tp), tp, self._platform, hosted.party.id)
+            if outcome is not None:
+                return outcome
+        return None
+
+    async def _left(self, tp: TopicPartition, position: Position) -> bool:
+        """It was not taken, or only its owner knows what it should be there: the mark goes on to cover it."""
+        self._whole = False
+        try:
+            return await self._around.marks.left(self._platform, tp, position)
+        except StoreAway as error:
+            self._around.reach.missed(error)
+            return False
+
+    async def _tell(self, done: Position) -> None:
+        """Keep how far it came, now and then."""
+        now = self._around.clock.monotonic()
+        if now < self._told + _TOLD_EVERY:
+            return
+        self._told = now
+        for tp in self._tps:
+            if not await self._around.marks.progress(self._platform, tp, done):
+                raise Ended
+
+
+def module_of(tp: TopicPartition) -> str:
+    return tp.topic.removeprefix("ocpi.")

@@ -1,0 +1,247 @@
+"""Resync: who was away or too slow gets the newest state of each object that it missed, once (P1, P2, P4)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from connectors.values import PartyId
+from routing.directory import Directory, Platform, Status
+from routing.event import Operation
+from routing.policy import Outcome
+from routing.resync import PREFIX
+from tests.sim.stories import STAMP, location, one, seen, store_away, tell
+from tests.sim.world import EMSPS, HUB, World
+from tests.witnesses import Begun
+
+AWAY = EMSPS[2]
+"""The only party of its platform."""
+
+
+def go_away(world: World, mood: str = "refusing", party: PartyId = AWAY) -> None:
+    world.recipients.calm = False
+    world.recipients.all[party].mood = mood
+
+
+def come_back(world: World, party: PartyId = AWAY) -> None:
+    world.recipients.all[party].mood = "well"
+
+
+def got(world: World, since: int = 0, party: PartyId = AWAY) -> list[Begun]:
+    return world.recipients.all[party].begun[since:]
+
+
+def change(world: World, **changes: object) -> None:
+    """The platform that is away is another one now."""
+    platforms = [
+        replace(platform, **changes) if platform.id == "two" else platform  # type: ignore[arg-type]
+        for platform in world.directory.platforms.values()
+    ]
+    world.directory = Directory(platforms, hub=HUB, revision=world.directory.revision + 1)
+
+
+async def until_marked(world: World) -> None:
+    while not world.storing.data.marks:
+        await asyncio.sleep(0.5)
+
+
+async def updates(world: World, objects: int, each: int) -> None:
+    for name in range(objects):
+        assert await location(world, f"L{name}") == 1000
+    for _ in range(each):
+        for name in range(objects):
+            assert await location(world, f"L{name}", patch=True) == 1000
+            await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("mood", ["refusing", "hanging", "busy"])
+def test_p4_a_platform_that_returns_gets_each_object_once_and_whole(mood: str) -> None:
+    async def story(world: World) -> None:
+        await one(world)
+        go_away(world, mood)
+        await updates(world, 6, 10)
+        await asyncio.sleep(60)
+        before = len(got(world))
+        come_back(world)
+        await asyncio.sleep(40)
+        assert world.storing.data.marks == {}
+        told = got(world, before)
+        assert sorted(begun.object for begun in told) == [("locations", f"L{name}") for name in range(6)]
+        assert {begun.method for begun in told} == {"PUT"}
+        for party in EMSPS:
+            assert world.recipients.all[party].objects == world.recipients.all[EMSPS[0]].objects
+
+    tell(story)
+
+
+def test_the_newest_goes_first() -> None:
+    async def story(world: World) -> None:
+        await one(world)
+        go_away(world)
+        await updates(world, 6, 0)
+        for name in (3, 1):
+            await location(world, f"L{name}", patch=True)
+        await asyncio.sleep(30)
+        come_back(world)
+        world.recipients.thinks = 1.0
+        await asyncio.sleep(40)
+        told = [begun.object[1] for begun in got(world) if begun.resync]
+        assert len(told) == 6
+        assert told.index("L3") < 4  # each partition has its own order, and four are under way at a time
+
+    tell(story)
+
+
+def test_a_tariff_deleted_while_a_platform_was_away_is_deleted_there_too() -> None:
+    async def story(world: World) -> None:
+        await one(world)
+        assert await world.call("tariffs", Operation.PUT, "T1", {"id": "T1", "seq": world.next_seq(), **STAMP}) == 1000
+        await asyncio.sleep(2)
+        go_away(world)
+        assert await world.call("tariffs", Operation.DELETE, "T1", None) == 1000
+        await until_marked(world)
+        come_back(world)
+        await asyncio.sleep(20)
+        assert [begun.method for begun in got(world)] == ["PUT", "DELETE"]
+        assert got(world)[-1].resync == f"{PREFIX}tariffs-{got_partition(world)}-1"
+
+    tell(story)
+
+
+def got_partition(world: World) -> int:
+    return next(tp.partition for tp in world._tps() if tp.topic == "ocpi.tariffs" and world.log._partitions[tp].records)
+
+
+def test_p2_what_comes_meanwhile_is_not_taken_back() -> None:
+    async def story(world: World) -> None:
+        await one(world)
+        go_away(world)
+        await updates(world, 4, 2)
+        await until_marked(world)
+        come_back(world)
+        world.recipients.thinks = 2.0
+        for _ in range(10):
+            for name in range(4):
+                assert await location(world, f"L{name}", patch=True) == 1000
+            await asyncio.sleep(0.7)
+        await asyncio.sleep(40)
+        newest: dict[str, int] = {}
+        for begun in got(world):
+            assert max(begun.seqs) >= newest.get(begun.object[1], 0), begun
+            newest[begun.object[1]] = max(begun.seqs)
+        assert world.recipients.all[AWAY].objects == world.recipients.all[EMSPS[0]].objects
+        assert world.storing.data.marks == {}
+
+    tell(story)
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+def test_who_owns_the_partition_next_goes_on_where_the_former_owner_was(orderly: bool) -> None:
+    async def story(world: World) -> None:
+        process = await one(world)
+        go_away(world)
+        await updates(world, 40, 0)
+        await asyncio.sleep(40)
+        come_back(world)
+        world.recipients.thinks = 0.5
+        before = len(got(world))
+        while len([begun for begun in got(world, before) if begun.processed]) < 25:
+            await asyncio.sleep(0.1)
+        if orderly:
+            await world.leave(process)
+        else:
+            world.kill(process)
+        await world.start_process()
+        await asyncio.sleep(60)
+        assert world.storing.data.marks == {}
+        told = got(world, before)
+        assert {begun.object[1] for begun in told} == {f"L{name}" for name in range(40)}
+        # how far it came is told once a second
+        assert len(told) <= 40 + 2 * 4 * 2 + 40
+
+    tell(story)
+
+
+NO_RESYNC = replace(Platform("x").settings, resync=False)
+
+
+@pytest.mark.parametrize("changes", [{"removed": True}, {"status": Status.SUSPENDED}, {"settings": NO_RESYNC}])
+def test_what_a_platform_missed_that_is_not_to_get_it_any_more_is_skipped(changes: dict[str, object]) -> None:
+    async def story(world: World) -> None:
+        process = await one(world)
+        told: list[tuple[str, Outcome]] = []
+        process.worker.resync._around.observer.resynced = lambda module, outcome: told.append((module, outcome))  # type: ignore[method-assign]
+        go_away(world)
+        await updates(world, 2, 1)
+        await until_marked(world)
+        change(world, **changes)
+        await location(world, "L9", to=EMSPS[0])  # of which the worker learns of the directory
+        await asyncio.sleep(5)  # what was under way is given up
+        come_back(world)
+        before = len(got(world))
+        await asyncio.sleep(20)
+        assert world.storing.data.marks == {}
+        assert not got(world, before)
+        assert set(told) == {("locations", Outcome.SKIPPED)}
+
+    tell(story)
+
+
+def test_p3_a_platform_that_is_resynced_slowly_holds_up_nobody() -> None:
+    async def story(world: World) -> None:
+        await one(world)
+        go_away(world)
+        await updates(world, 10, 1)
+        await until_marked(world)
+        go_away(world, "slow")
+        began = world.loop.now
+        for name in range(10):
+            assert await location(world, f"L{name}", to=EMSPS[0], patch=True) == 1000
+        assert world.loop.now - began < 5
+        assert await location(world, "L0", patch=True) == 1000
+        await asyncio.sleep(5)
+        assert max(seen(world, EMSPS[1], "locations")) == world.next_seq() - 1
+
+    tell(story)
+
+
+def test_while_the_store_is_away_nothing_is_worked_off_and_nothing_is_forgotten() -> None:
+    async def story(world: World) -> None:
+        await one(world)
+        go_away(world)
+        await updates(world, 5, 1)
+        await asyncio.sleep(30)
+        marks = dict(world.storing.data.marks)
+        store_away(world)
+        come_back(world)
+        before = len(got(world))
+        await asyncio.sleep(30)
+        assert len(got(world)) - before <= SETTLED_AT_ONCE
+        assert world.storing.data.marks.keys() == marks.keys()
+        world.storing.come_back()
+        await asyncio.sleep(40)
+        assert world.storing.data.marks == {}
+        assert world.recipients.all[AWAY].objects == world.recipients.all[EMSPS[0]].objects
+
+    tell(story)
+
+
+SETTLED_AT_ONCE = 8
+"""What may have been read of the store when it went."""
+
+
+def test_who_does_not_know_the_object_of_an_update_gets_it_whole_once() -> None:
+    async def story(world: World) -> None:
+        await one(world)
+        assert await location(world) == 1000
+        await asyncio.sleep(2)
+        world.recipients.all[AWAY].objects.clear()
+        world.recipients.unknown = {AWAY}
+        assert await location(world, patch=True) == 1000
+        await asyncio.sleep(5)
+        assert [begun.method for begun in got(world)] == ["PUT", "PATCH", "PUT"]
+        assert world.recipients.all[AWAY].objects == world.recipients.all[EMSPS[0]].objects
+
+    tell(story)
