@@ -126,6 +126,10 @@ class Settings(BaseSettings):
         description="Serve a list of everybody's objects although the hub has not all of somebody's, and say so in it;"
         " without it that is 4000",
     )
+    pull: bool = Field(True, description="Read the lists of a platform that registered: its locations, tariffs, tokens")
+    pull_daily: bool = Field(
+        False, description="Once a day read what changed of every platform's lists since they were read"
+    )
     data: Path = Field(
         default_factory=_user_data,
         description="Folder of the embedded engine and of keys made at the first start, kept over restarts",

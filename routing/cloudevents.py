@@ -16,6 +16,7 @@ SPECVERSION: Final[Header] = ("ce_specversion", b"1.0")
 JSON: Final[Header] = ("content-type", b"application/json")
 
 PUSHES: Final = "/ocpi-hub/pushes"
+READS: Final = "/ocpi-hub/reads"
 OUTCOMES: Final = "/ocpi-hub/outcomes"
 EXCHANGES: Final = "/ocpi-hub/exchanges"
 

@@ -1,7 +1,7 @@
 """Which owners' objects the hub has all of, module by module: a small fact each in the store.
 
-An owner is complete once the operator says so, because all that it has is pushed. Lists of everybody's objects ask
-`complete` only, however an owner became so.
+An owner is complete once its whole list was read, or once the operator says so, because all that it has is pushed.
+Lists of everybody's objects ask `complete` only, however an owner became so.
 """
 
 from __future__ import annotations
@@ -24,19 +24,32 @@ async def declare(store: Store, owner: PartyId, modules: Iterable[str], now: int
         await store.add_meta(_name(module, owner), orjson.dumps({"declared": now}))
 
 
+async def pulled(store: Store, owner: PartyId, module: str, when: int) -> None:
+    """The whole list of what the owner has of a module, as of `when` (UTC ms), is stored. Raises StoreAway."""
+    await store.add_meta(_name(module, owner), orjson.dumps({"pulled": when}))
+
+
+async def forget_pulled(store: Store, owner: PartyId, module: str) -> None:
+    """What was read of it holds no more; what the operator said does. Raises StoreAway."""
+    stored = await store.get_meta(_name(module, owner))
+    if stored is not None and "declared" not in orjson.loads(stored):
+        await store.remove_meta(_name(module, owner))
+
+
 async def undo(store: Store, owner: PartyId, modules: Iterable[str]) -> None:
     """It may not have all of them. Raises StoreAway."""
     for module in modules:
         await store.remove_meta(_name(module, owner))
 
 
-async def declared(store: Store, owner: PartyId) -> Mapping[str, int]:
+async def since(store: Store, owner: PartyId) -> Mapping[str, int]:
     """Since when (UTC ms) this owner's modules are complete, those that are. Raises StoreAway."""
     found: dict[str, int] = {}
     for module in MODULES:
-        fact = await store.get_meta(_name(module, owner))
-        if fact is not None:
-            found[str(module)] = orjson.loads(fact)["declared"]
+        stored = await store.get_meta(_name(module, owner))
+        if stored is not None:
+            fact: dict[str, int] = orjson.loads(stored)
+            found[str(module)] = fact["declared"] if "declared" in fact else fact["pulled"]
     return found
 
 

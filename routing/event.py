@@ -1,4 +1,6 @@
-"""An event: an accepted push as it stands on the log, and its CloudEvents envelope (CloudEvents 1.0, Kafka binding).
+"""An event: an accepted push as it stands on the log, or what was read from an object's owner.
+
+It has a CloudEvents envelope (CloudEvents 1.0, Kafka binding).
 
 The envelope is the same whatever version and URL grammar the push came by; the payload is the sender's own bytes.
 Readers accept the envelopes of this and the previous release: fields are added, never changed.
@@ -15,12 +17,13 @@ import orjson
 
 from connectors.values import PartyId, Role
 from routing import cloudevents
-from routing.log.port import Headers, ReplyTo
+from routing.log.port import Headers, Position, ReplyTo
 
 TYPE = "org.ocpi-hub.push.v1"
-_TYPE = TYPE.encode()
-_TYPE_HEADER = ("ce_type", _TYPE)
-_SOURCE = cloudevents.source(cloudevents.PUSHES)
+READ_TYPE = "org.ocpi-hub.read.v1"
+_TYPES = (TYPE.encode(), READ_TYPE.encode())
+_PUSH_HEADERS = (cloudevents.source(cloudevents.PUSHES), ("ce_type", _TYPES[0]))
+_READ_HEADERS = (cloudevents.source(cloudevents.READS), ("ce_type", _TYPES[1]))
 _DATA = (cloudevents.JSON,)
 _NO_DATA: Headers = ()
 
@@ -77,6 +80,7 @@ class Event:
     findings: tuple[str, ...] = ()
     last_updated: str | None = None
     via: str = ""
+    read: Position | None = None
 
     @property
     def key(self) -> bytes:
@@ -136,13 +140,13 @@ def encode(event: Event) -> Headers:
         "findings": event.findings,
         "last_updated": event.last_updated,
         "via": event.via,
+        "read": [*event.read] if event.read else None,
     }
     headers = Carrying(
         (
             cloudevents.SPECVERSION,
             ("ce_id", event.id.encode()),
-            _SOURCE,
-            _TYPE_HEADER,
+            *(_PUSH_HEADERS if event.read is None else _READ_HEADERS),
             ("ce_ocpihub", orjson.dumps(hub)),
             *(_DATA if event.payload else _NO_DATA),
         )
@@ -156,8 +160,8 @@ def decode(headers: Headers, value: bytes) -> Event:
     if type(headers) is Carrying and headers.event.payload is value:
         return headers.event
     fields = dict(headers)
-    if fields.get("ce_type") != _TYPE:
-        raise Poison(f"type {fields.get('ce_type')!r} is not {TYPE}")
+    if fields.get("ce_type") not in _TYPES:
+        raise Poison(f"type {fields.get('ce_type')!r} is not {TYPE}, nor {READ_TYPE}")
     try:
         hub = orjson.loads(fields["ce_ocpihub"])
         reply = hub["reply"]
@@ -187,6 +191,7 @@ def decode(headers: Headers, value: bytes) -> Event:
             findings=tuple(findings) if (findings := hub["findings"]) else (),
             last_updated=hub["last_updated"],
             via=hub.get("via", ""),
+            read=Position(*read) if (read := hub.get("read")) else None,
             payload=value,
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -18,6 +18,9 @@ from routing.event import Event, Operation
 from routing.fold import Request, fold, lay, request_of
 from routing.log.port import Position
 
+DELETABLE: Final = frozenset((Module.TARIFFS,))
+"""Modules whose objects a recipient can be told to delete; others are only gone from their owner's list."""
+
 _PUBLISH: Final = b'"publish"'
 _TRUE: Final = re.compile(rb'"publish"\s*:\s*true')
 
@@ -148,6 +151,8 @@ def whole_for(everybody: ObjectState | None, mine: ObjectState | None) -> Reques
     but the owner knows what the recipient should have now.
     """
     if everybody is None or everybody.empty or everybody.parts:
+        return None
+    if everybody.deleted and everybody.key.module not in DELETABLE:
         return None
     if mine is not None and (everybody.base is None or mine.position > everybody.base):
         return None

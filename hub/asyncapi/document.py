@@ -12,7 +12,7 @@ from routing import cloudevents, event, exchanges
 from routing.topics import EVENT_TOPICS, OUTCOMES, PUBLIC, Need, needs
 from routing.worker import outcomes
 
-INTERFACE: Final = "1.0.0"
+INTERFACE: Final = "1.1.0"
 """Version of what the document describes: it rises when fields are added; what is there is never changed."""
 
 _SCHEMAS: Final = "#/components/schemas/"
@@ -28,6 +28,11 @@ _PUSH: Final = (
     "A push that a party sent, accepted by the hub: PUT, PATCH, POST or DELETE of an object. The data are the bytes "
     "that the party sent, in its version of OCPI, judged but not mended; a DELETE has none. A PATCH is the change, "
     "not the object. Whether it reached its recipients is said on ocpi.outcomes."
+)
+_READ: Final = (
+    "What the hub itself read from the owner of an object: a PUT of the whole object, or a DELETE where the whole list "
+    "of its owner has it no more. It is sent to nobody. `read` of the envelope says from where on something newer may "
+    "stand in the partition: whoever keeps states lays that over it."
 )
 
 
@@ -48,7 +53,7 @@ def document() -> dict[str, Any]:
                 "action": "send",
                 "channel": {"$ref": f"#/channels/{_channel(need.name)}"},
                 "summary": f"The hub publishes {_channel(need.name)}.",
-                "messages": [{"$ref": f"#/channels/{_channel(need.name)}/messages/{_message(need)}"}],
+                "messages": [{"$ref": f"#/channels/{_channel(need.name)}/messages/{name}"} for name in _names(need)],
             }
             for need in _needs()
         },
@@ -66,21 +71,24 @@ def _channel(topic: str) -> str:
     return topic.removeprefix("ocpi.")
 
 
-def _message(need: Need) -> str:
-    return "push" if need.events else _channel(need.name)
+def _names(need: Need) -> tuple[str, ...]:
+    return ("push", "read") if need.events else (_channel(need.name),)
 
 
 def _described(need: Need) -> dict[str, Any]:
     name = _channel(need.name)
     told = {
         OUTCOMES: "What became of each push: one record when it is settled for every recipient.",
-        **{topic: f"Every accepted push of the module {_channel(topic)}." for topic in EVENT_TOPICS},
+        **{
+            topic: f"Every accepted push of the module {_channel(topic)}, and what was read of it."
+            for topic in EVENT_TOPICS
+        },
     }
     return {
         "address": need.name,
         "title": name,
         "description": told.get(need.name, "Calls that were passed on at once, and what came of them."),
-        "messages": {_message(need): {"$ref": f"#/components/messages/{_message(need)}"}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _names(need)},
         "bindings": {
             "kafka": {
                 "partitions": need.partitions,
@@ -100,7 +108,7 @@ def _messages() -> dict[str, Any]:
     object_key = "`CC*PID/module/ID` in upper case: owner and object, so that all of one object keeps its order"
     envelope = {
         "type": "string",
-        "description": "What OCPI and the hub say of the push: JSON of the schema PushEnvelope",
+        "description": "What OCPI and the hub say of it: JSON of the schema PushEnvelope",
         "contentMediaType": "application/json",
         "x-content": {"$ref": f"{_SCHEMAS}{PushEnvelope.__name__}"},
     }
@@ -111,6 +119,14 @@ def _messages() -> dict[str, Any]:
             "description": _PUSH,
             "headers": _headers(event.TYPE, cloudevents.PUSHES, ce_ocpihub=envelope),
             "payload": {"type": "object", "description": "An OCPI object, a part of one, or the fields of a PATCH"},
+            "bindings": _key(object_key),
+        },
+        "read": {
+            "name": event.READ_TYPE,
+            "title": "A read",
+            "description": _READ,
+            "headers": _headers(event.READ_TYPE, cloudevents.READS, ce_ocpihub=envelope),
+            "payload": {"type": "object", "description": "The whole OCPI object as its owner listed it"},
             "bindings": _key(object_key),
         },
         "outcomes": {

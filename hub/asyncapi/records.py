@@ -34,7 +34,7 @@ Milliseconds = Annotated[int, Field(description="UTC, milliseconds since 1970")]
 
 
 class PushEnvelope(BaseModel):
-    """The JSON in the header `ce_ocpihub` of a push: the same whatever version of OCPI and form of URL it came by."""
+    """The JSON in the header `ce_ocpihub` of a push or a read, whatever version of OCPI and form of URL it came by."""
 
     model_config = ConfigDict(validate_by_name=True)
 
@@ -65,6 +65,11 @@ class PushEnvelope(BaseModel):
     findings: list[str] = Field(description="What is off in the data: each a JSON path and a sentence")
     last_updated: str | None = Field(description="`last_updated` of the data as it stands there")
     via: Via = ""
+    read: tuple[int, int] | None = Field(
+        None,
+        description="Of a read: epoch and offset of the partition's end before the owner was asked. What stands from"
+        " there on may be newer. Null: a push",
+    )
 
 
 class Row(RootModel[tuple[str, str, str, int]]):

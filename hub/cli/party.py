@@ -1,5 +1,5 @@
 """`ocpi-hub party`, over the running hub's operator API: invite, connect, list, show, set, suspend, resume, complete,
-remove.
+pull, remove.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from connectors.values import PartyId, Role
-from hub.cli import listing, output
+from hub.cli import listing, output, pulling
 from hub.cli.calling import OperatorApi, party_path
 from hub.settings import load_or_exit
 from routing.directory import Validate
@@ -105,6 +105,24 @@ def complete(
         output.as_json(shown)
     else:
         output.line(f"complete of {shown['party']}: {_complete(shown)}")
+
+
+@app.command()
+def pull(
+    country: Country,
+    party: Party,
+    module: Annotated[
+        list[str] | None, typer.Option(help="Only of this module; may be given again. All that it lists without it.")
+    ] = None,
+    *,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show the progress until all was read.")] = True,
+    json: Json = False,
+) -> None:
+    """Read the lists that a party owns from its platform anew, and show how far that is."""
+    with output.failures():
+        shown = pulling.follow(_api(), country, party, module or [], wait=wait, say=not json)
+    if json:
+        output.as_json(shown)
 
 
 @app.command("set")
@@ -245,6 +263,8 @@ def _print(shown: dict[str, Any], *, json: bool) -> None:
         return
     output.line(f"{shown['party']}  {shown['status']}")
     output.line(f"complete in lists of everybody's: {_complete(shown)}")
+    for row in shown["pulls"]:
+        output.line(f"list of {row['module']}: {pulling.told(row)}")
     for platform in shown["platforms"]:
         output.line("")
         print_platform(platform)

@@ -1,4 +1,4 @@
-"""The operator's API for parties: invite, list, show, suspend, resume, complete, remove."""
+"""The operator's API for parties: invite, list, show, suspend, resume, complete, pull, remove."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from hub.operator.answers import answer, failure
 from hub.operator.editing import edited
 from hub.operator.operations import Asked, Operation, Operations
 from hub.operator.pages import PageQuery, cut, page
-from hub.operator.requests import Complete, Invite, Nothing
+from hub.operator.requests import Complete, Invite, Nothing, Pull
+from hub.pulling import progress
 from routing import complete
 from routing.directory import Platform
 from routing.store.port import Store
@@ -40,6 +41,7 @@ class Parties:
             Operation("POST", f"{one}/suspend", self._suspend, Nothing, Nothing, shown, also=(404, 409)),
             Operation("POST", f"{one}/resume", self._resume, Nothing, Nothing, shown, also=(404, 409)),
             Operation("POST", f"{one}/complete", self._complete, Complete, Nothing, shown, also=(404,)),
+            Operation("POST", f"{one}/pull", self._pull, Pull, Nothing, shown, also=(404, 409)),
             Operation("POST", f"{one}/remove", self._remove, Nothing, Nothing, shown, also=(404, 409)),
         )
 
@@ -59,8 +61,9 @@ class Parties:
 
     async def _shown(self, party: PartyId) -> web.Response:
         platforms = list(self._desk.registry.directory.platforms.values())
-        marks, since = await self._store.load_marks(), await complete.declared(self._store, party)
-        shown = views.shown(party, platforms, marks, since)
+        marks, since = await self._store.load_marks(), await complete.since(self._store, party)
+        pulls, asked = await progress.read(self._store), await progress.asked(self._store)
+        shown = views.shown(party, platforms, marks, since, pulls, asked)
         return _unknown(party) if shown is None else answer(shown)
 
     async def _suspend(self, asked: Plain) -> web.Response:
@@ -91,6 +94,22 @@ class Parties:
             await complete.declare(self._store, party, modules, self._desk.registry.now())
         else:
             await complete.undo(self._store, party, modules)
+        return await self._shown(party)
+
+    async def _pull(self, asked: Asked[Pull, Nothing]) -> web.Response:
+        """Have the lists of a party's platforms read anew; how far that is, is told by every look at the party."""
+        party, modules = asked.party, asked.body.modules or progress.PULLED
+        hosts = self._of(lambda platform: actions.hosts(platform, party))
+        lists = [
+            (platform.id, module) for platform in hosts for module in modules
+            if any(owner.id == party for owner in progress.owners_of(platform, module))
+        ]  # fmt: skip
+        if not lists:
+            if not self._of(lambda platform: actions.concerns(platform, party)):
+                return _unknown(party)
+            return failure(409, f"{party} offers no list of {', '.join(modules)} that it owns")
+        for platform, module in lists:
+            await progress.ask(self._store, platform, module, self._desk.registry.now())
         return await self._shown(party)
 
     async def _remove(self, asked: Plain) -> web.Response:

@@ -76,6 +76,12 @@ class Complete(_Body):
     complete: bool = True
 
 
+class Pull(_Body):
+    """POST /api/parties/{country_code}/{party_id}/pull: the modules whose lists are read, none are all."""
+
+    modules: list[Literal["locations", "tariffs", "tokens"]] = []
+
+
 class Connect(_Body):
     """POST /api/platforms/connect: the versions URL and the token that the other platform gave."""
 

@@ -140,12 +140,31 @@ class PlatformShown(Shape):
     revision: int
 
 
+class PullShown(Shape):
+    """How far the list of a module was read from the platform."""
+
+    platform: str
+    module: str
+    state: Literal["waiting", "reading", "failing", "read"]
+    since: Moment | None = Field(description="Of a reading by dates, what changed from then on; null: the whole list")
+    started: Moment
+    ended: Moment | None
+    pages: int
+    objects: int = Field(description="That are stored by now")
+    total: int | None = Field(description="As the platform said with its last page")
+    gone: int = Field(description="Objects that the list has no more")
+    foreign: int = Field(description="Objects of others than the platform's parties, passed over")
+    failures: int = Field(description="In a row; it is tried again")
+    reason: str = Field(description="Of the last failure")
+
+
 class PartyShown(Shape):
     party: PartyText
     country_code: str
     party_id: str
     status: Status
     complete: dict[str, Moment] = Field(description="The modules of which the hub has all that it owns, and since when")
+    pulls: list[PullShown] = Field(description="The lists that are read from the platforms that host it")
     platforms: list[PlatformShown] = Field(description="That host it or did, the present one first")
 
 

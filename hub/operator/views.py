@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.values import PartyId, Role
+from hub.pulling.progress import Progress
 from routing.clientinfo import status_of
 from routing.directory import Party, Platform
 from routing.store.port import Mark
@@ -52,12 +53,21 @@ def rows(platforms: Iterable[Platform], wanted: str = "") -> list[Json]:
     return sorted(found, key=lambda row: (row["party"], row["role"], row["removed"], row["platform"]))
 
 
+Pulls = Mapping[tuple[str, str], Progress]
+"""By platform id and module."""
+
+
 def shown(
-    party: PartyId, platforms: Sequence[Platform], marks: Sequence[Mark], complete: Mapping[str, int]
+    party: PartyId,
+    platforms: Sequence[Platform],
+    marks: Sequence[Mark],
+    complete: Mapping[str, int],
+    pulls: Pulls,
+    asked: Mapping[tuple[str, str], int],
 ) -> Json | None:
     """Everything of a party and the platforms that host it or did; None when the hub does not know it.
 
-    `complete` is since when (UTC ms) the hub has all that it owns of a module.
+    `complete` is since when (UTC ms) the hub has all that it owns of a module, `asked` when a list was asked for last.
     """
     hosts = [platform for platform in platforms if any(one.id == party for one, _ in hosted(platform))]
     if not hosts:
@@ -70,7 +80,31 @@ def shown(
         "party_id": party.party_id,
         "status": next(statuses),
         "complete": {module: when(since) for module, since in complete.items()},
+        "pulls": [
+            _pull(*key, progress, asked.get(key, 0))
+            for key, progress in sorted(pulls.items())
+            if key[0] in {platform.id for platform in hosts}
+        ],
         "platforms": [platform_shown(platform, party, marks) for platform in hosts],
+    }
+
+
+def _pull(platform: str, module: str, progress: Progress, asked: int) -> Json:
+    state = "read" if progress.ended is not None else "failing" if progress.failures else "reading"
+    return {
+        "platform": platform,
+        "module": module,
+        "state": "waiting" if asked > progress.started else state,
+        "since": None if progress.since is None else when(progress.since),
+        "started": when(progress.started),
+        "ended": None if progress.ended is None else when(progress.ended),
+        "pages": progress.pages,
+        "objects": progress.objects,
+        "total": progress.total,
+        "gone": progress.gone,
+        "foreign": progress.foreign,
+        "failures": progress.failures,
+        "reason": progress.reason,
     }
 
 

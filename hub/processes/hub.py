@@ -26,6 +26,7 @@ from hub.processes.operator import open_operator
 from hub.processes.orders import Orders
 from hub.processes.parts import CannotServe, Parts
 from hub.processes.place import Place
+from hub.processes.pulling import make_puller
 from hub.processes.tidying import tidy_often
 from hub.processes.worker import make_worker
 from hub.settings import Settings
@@ -94,6 +95,7 @@ class Hub:
         self._often("tidy", tidy_often(common))
         announcer = Announcer(common.store, common.registry, common.client, common.clock, name=common.name)
         self._often("clientinfo", announcer.run())
+        self._often("pulling", make_puller(common).run())
         watching = Watching(
             common.store, common.registry, common.seen, common.probing, common.clock, name=common.name,
             silent_seconds=self.settings.still_alive_seconds,

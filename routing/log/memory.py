@@ -105,6 +105,9 @@ class MemoryLog:
     async def _publish_each(self, topic: str, records: Sequence[tuple[bytes, Headers, bytes]], within: float) -> None:
         await asyncio.gather(*(self.publish(topic, *record, within=within) for record in records))
 
+    async def ends(self, topic: str) -> Mapping[int, Position]:
+        return {number: self.end(TopicPartition(topic, number)) for number in range(self._count)}
+
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> LocalConsumer:
         """Raises ValueError for a topic that there is not."""
         if unknown := [topic for topic in topics if topic not in self._topics]:

@@ -207,6 +207,12 @@ class Log(Protocol):
         Raises as `publish` does when any of them is not, or may not be; the others may be there.
         """
 
+    async def ends(self, topic: str) -> Mapping[int, Position]:
+        """Of each partition the position that the next record gets, or any not above it: above all that was published.
+
+        Raises LogAway.
+        """
+
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> Consumer: ...
 
     async def open_replies(self, edge: str, on_reply: Callable[[Headers, bytes], None]) -> ReplyTo:

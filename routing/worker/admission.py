@@ -13,7 +13,7 @@ from routing.event import Event, Poison, decode
 from routing.fold import Request, request_of
 from routing.log.port import Record
 from routing.policy import DeliverySettings, Outcome
-from routing.state import ObjectState, StateKey, key_of, needs_base, whole_for
+from routing.state import DELETABLE, ObjectState, StateKey, key_of, needs_base, whole_for
 from routing.store.port import CdrRecord, StoreAway
 from routing.worker import aftermath
 from routing.worker.aside import Aside
@@ -23,6 +23,7 @@ from routing.worker.gathering import Gathering, next_state
 from routing.worker.marks import Marks
 from routing.worker.owned import Item, Owned
 from routing.worker.ports import Resolver
+from routing.worker.reads import Reads
 from routing.worker.settling import Settling
 from routing.worker.slot import object_name
 from routing.worker.states import States, Update
@@ -44,6 +45,7 @@ class Admission:
         resolver: Resolver,
         settling: Settling,
         aside: Aside,
+        reads: Reads,
         clock: Clock,
         settings: DeliverySettings,
     ) -> None:
@@ -58,6 +60,7 @@ class Admission:
         self._resolver = resolver
         self._settling = settling
         self._aside = aside
+        self._reads = reads
         self._clock = clock
         self.refreshed = -1
         """The newest directory revision that the store was asked for."""
@@ -87,7 +90,7 @@ class Admission:
         if event is None:
             return self._unreadable(item)
         if event.audience is None:
-            return not self.behind(event) and self.gathering.at_once(owned, item, event)
+            return event.read is None and not self.behind(event) and self.gathering.at_once(owned, item, event)
         if not _attemptable(owned, entry):
             if event.module == Module.CDRS or not self._knows(owned, event):
                 return False  # what is recorded of a CDR is looked up first
@@ -134,7 +137,9 @@ class Admission:
     # --- with the store ----------------------------------------------------------------------------------------------
 
     async def write(self, items: Sequence[Item]) -> None:
-        """Write the states of broadcasts before any recipient is sent them; those of a window are kept for later.
+        """Write the states of broadcasts before any recipient is sent them, and those of what was read from owners.
+
+        Those of a window are kept for later.
 
         Raises StoreAway.
         """
@@ -144,14 +149,20 @@ class Admission:
         ]  # fmt: skip
         if not broadcasts:
             return
-        bases = await self._states.read({key_of(event, None) for _, event in broadcasts if needs_base(event)})
+        bases = await self._states.read(
+            {key_of(event, None) for _, event in broadcasts if needs_base(event) or event.read is not None}
+        )
         newest: dict[StateKey, ObjectState] = {}
         of: dict[StateKey, Owned] = {}
         wrong: dict[Item, Exception] = {}
         for item, event in broadcasts:
             key, position = key_of(event, None), item.entry.position
             try:
-                state = next_state(newest.get(key) or bases.get(key), event, position)
+                before = newest.get(key) or bases.get(key)
+                if event.read is not None:
+                    state = await self._reads.next_state(item, event, before)
+                else:
+                    state = next_state(before, event, position)
             except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop the others
                 wrong[item] = error
             else:
@@ -177,7 +188,9 @@ class Admission:
             return True  # while its state was written
         if event is None:
             return self._unreadable(item)
-        if event.audience is None and owned.window is not None:
+        if event.read is not None:
+            self._for_nobody(entry)
+        elif event.audience is None and owned.window is not None:
             self.gathering.let_in(owned, entry, event)
         elif event.audience is None:
             self._fan_out(entry, event, (request_of(event, entry.position),))
@@ -218,6 +231,8 @@ class Admission:
         everybody, mine = key_of(event, None), key_of(event, event.audience)
         known = await self._states.read([everybody, mine])
         missed = known.get(everybody)
+        if missed is not None and missed.deleted and event.module not in DELETABLE:
+            return ()  # its owner listed it no more, which nobody can be told
         if missed is None or not from_there <= missed.position < entry.position:
             return ()
         begun, whole_there = self._delivery.last_begun(event, platform)
@@ -247,6 +262,12 @@ class Admission:
         name = object_name(event)
         for hosted in recipients:
             self._delivery.broadcast(entry, event, name, hosted.platform.id, hosted.party.id, requests, memo)
+
+    def _for_nobody(self, entry: Entry) -> None:
+        """It is settled with its state, which is written, or kept until the window is left and nothing committed."""
+        entry.sealed = True
+        self._settling.admitted(entry, self._clock.monotonic())
+        self._settling.close(entry)
 
     def _direct(self, owned: Owned, item: Item, event: Event, party: PartyId) -> bool:
         """Let a directed push in; False where its recipient may have missed what must go first."""

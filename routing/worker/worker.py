@@ -23,6 +23,7 @@ from routing.worker.marks import Marks
 from routing.worker.owned import Owned
 from routing.worker.ports import Locate, Observer, Resolver, Sender
 from routing.worker.reach import Reach
+from routing.worker.reads import Reads
 from routing.worker.resync import Resync
 from routing.worker.resync_topic import Around
 from routing.worker.settling import Settling
@@ -91,7 +92,8 @@ class Worker:
         )  # fmt: skip
         admission = Admission(
             states=self.states, marks=self.marks, delivery=self.delivery, directed=self.directed, resolver=resolver,
-            settling=self.settling, aside=self.aside, clock=clock, settings=settings,
+            settling=self.settling, aside=self.aside, reads=Reads(consumer=self._consumer, observer=observer),
+            clock=clock, settings=settings,
         )  # fmt: skip
         self._gaps = Gaps(marks=self.marks, resolver=resolver, settling=self.settling, observer=observer)
         self.intake = Intake(

@@ -52,6 +52,7 @@ class Fleet:
             "HUB_OPERATOR_PORT": str(operator),
             "HUB_OPERATOR_KEY": key,
             "HUB_PUBLIC_URL": public or f"http://127.0.0.1:{port}",
+            "HUB_PULL": "false",
         }
         async with self._process(name, (*_CLI, what), environment) as running:
             yield Hub(port, running, operator, key)

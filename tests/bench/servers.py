@@ -48,6 +48,7 @@ class Bench:
             "HUB_OPERATOR_KEY": key,
             "HUB_DATA": str(data),
             "HUB_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "HUB_PULL": "false",
             "HUB_ALLOW_NETWORKS": "127.0.0.0/8",
             "HUB_PARTY": "NL-HUB",
             "HUB_PLATFORM_CALLS_PER_SECOND": "1000000",  # what is measured is the hub, not what it lets one platform do

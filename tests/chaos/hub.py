@@ -51,6 +51,7 @@ class HubProcess:
             "HUB_OPERATOR_PORT": str(self.operator_port),
             "HUB_DATA": str(self.data),
             "HUB_PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "HUB_PULL": "false",
             "HUB_ALLOW_NETWORKS": "127.0.0.0/8",
             "HUB_PARTY": "NL-HUB",
             "HUB_LOGGING_FORMAT": "json",

@@ -103,6 +103,15 @@ def test_the_partition_of_a_key_never_changes() -> None:
     assert [partition_of(key, 24) for key in (b"NL*TNM/locations/LOC1", b"DE*ABC/tokens/1", b"")] == [16, 18, 0]
 
 
+async def test_ends_are_above_all_that_was_published_and_below_what_comes(log: Log) -> None:
+    before = await put(log, 20)
+    ends = await log.ends(LOCATIONS)
+    assert set(ends) == set(range(PARTITIONS))
+    assert all(one.position < ends[one.tp.partition] for one in before)
+    later = await put(log, 20)
+    assert all(one.position >= ends[one.tp.partition] for one in later)
+
+
 async def test_positions_of_a_partition_grow_in_the_order_of_publishing(log: Log) -> None:
     published = [await log.publish(LOCATIONS, b"same", (), b"%d" % number, within=5) for number in range(5)]
     published += await asyncio.gather(

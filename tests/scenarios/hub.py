@@ -118,6 +118,7 @@ class RunningHub(Operated):
             "OPERATOR_PORT": self.operator_port,
             "DATA": self.data,
             "ALLOW_NETWORKS": self._allow,
+            "PULL": False,  # who counts what a party is asked for should not meet the hub's own questions
             **{name.upper(): value for name, value in self._settings.items()},
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}

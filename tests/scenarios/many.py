@@ -51,6 +51,7 @@ class Process(Operated):
         settings = {
             "public_url": self._many.public_url, "port": self.port, "operator_port": self.operator_port,
             "data": self._many.folder / self.name, "allow_networks": LOOPBACK, "logging_format": "json",
+            "pull": False,
             **self._many.settings, **self._settings,
         }  # fmt: skip
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}

@@ -150,6 +150,11 @@ class EmbeddedLog:
         self._waiting.add(item)
         self._writer.append(item)
 
+    async def ends(self, topic: str) -> Mapping[int, Position]:
+        if not self._accepting:
+            raise LogAway("the log is closed")
+        return {number: self.end(TopicPartition(topic, number)) for number in range(self._partitions)}
+
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> LocalConsumer:
         """Raises LogUnusable for a topic that there is not."""
         unknown = [topic for topic in topics if topic not in self._topics]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from aiokafka.protocol.metadata import MetadataRequest
@@ -11,6 +11,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from routing.log.kafka.address import KafkaAddress
 from routing.log.kafka.answers import Nobody, One, Together
 from routing.log.kafka.consumer import KafkaConsumer
+from routing.log.kafka.offsets import END, offsets
 from routing.log.kafka.publisher import Item, Lane, Publisher
 from routing.log.kafka.replies import Replies
 from routing.log.kafka.rules import Found
@@ -18,7 +19,9 @@ from routing.log.kafka.topics import administering, survey
 from routing.log.kafka.wire import KafkaError, Wire, quiet
 from routing.log.port import (
     Headers,
+    LogAway,
     LogUnusable,
+    Position,
     Published,
     PublishRefused,
     ReplyTo,
@@ -178,6 +181,13 @@ class KafkaLog:
         return self._lanes[TopicPartition(topic, partition_of(key, count))]
 
     # --- reading -----------------------------------------------------------------------------------------------------
+
+    async def ends(self, topic: str) -> Mapping[int, Position]:
+        if self._wire is None or self._closed:
+            raise LogAway("the log is closed")
+        name, epoch = self._address.topic(topic), self._epochs[topic]
+        found = await offsets(self._wire, [(name, number) for number in range(self._counts[topic])], END)
+        return {number: Position(epoch, offset) for (_, number), offset in found.items()}
 
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> KafkaConsumer:
         """Raises LogUnusable for a topic that there is not, or one with another number of partitions."""

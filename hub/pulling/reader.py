@@ -1,0 +1,264 @@
+"""Reads one list of one platform, page by page, onto the log; the worker has each object stored before the next page.
+
+So whoever reads keeps pace with everything else, may stop after any page, and is resumed by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Final
+from urllib.parse import urljoin
+
+from uuid_utils import uuid7
+
+from connectors import headers
+from connectors.answers import read_status
+from connectors.client.origins import known
+from connectors.errors import HubError, InvalidParameters, NotConnected, OutcomeUnknown
+from connectors.values import InterfaceRole, PartyId
+from hub.edge.ports import Outbound, Signs
+from hub.edge.rewriting import next_page
+from hub.pulling import page, progress
+from hub.pulling.page import Listed
+from hub.pulling.progress import Progress
+from routing import complete
+from routing.clock import Clock
+from routing.directory import Directory, Hosted, Party, Platform
+from routing.event import Event, Operation, encode
+from routing.log.port import Log, Position, partition_of
+from routing.outbound import Answered, accept, headers_of, limited, target
+from routing.pulled import stored
+from routing.state import StateKey, key_of
+from routing.store.codec import state_key
+from routing.store.port import Lease, Selection, Store
+
+PAGE: Final = 100
+REST_SECONDS: Final = 0.1
+"""The least rest between two pages; a platform that takes longer to answer rests as long as that took."""
+STORED_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = (0.02, 0.05, 0.1, 0.25, 0.5)
+_EXPIRES_MS: Final = 3_600_000
+_PUBLISH_SECONDS: Final = 10.0
+_STATES: Final = 500
+_KEY_BYTES: Final = 12
+
+
+@dataclass(slots=True)
+class _Memory:
+    """Of a whole list that this process reads from its beginning: what was in it, and where the log ended before.
+
+    `pages` are those that it saw; where another process read on meanwhile it is worth nothing.
+    """
+
+    started: int
+    ends: Mapping[int, Position]
+    pages: int = 0
+    keys: set[bytes] = field(default_factory=set)
+
+
+class Reader:
+    """Of one process. `hub` is the hub party, `within` the deadline of a page in seconds."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        log: Log,
+        client: Outbound,
+        signs: Signs,
+        directory: Callable[[], Directory],
+        authorize: Callable[[Platform], str],
+        clock: Clock,
+        within: float,
+    ) -> None:
+        self._store = store
+        self._log = log
+        self._client = client
+        self._signs = signs
+        self._directory = directory
+        self._authorize = authorize
+        self._clock = clock
+        self._within = within
+        self._memory: dict[tuple[str, str], _Memory] = {}
+
+    def remembers(self, platform: str, module: str, so_far: Progress) -> bool:
+        """Whether this process saw the list that is being read from its beginning, and can tell what it lacks."""
+        memory = self._memory.get((platform, module))
+        return memory is not None and (memory.started, memory.pages) == (so_far.started, so_far.pages)
+
+    async def read(self, platform: str, module: str, so_far: Progress, lease: Lease) -> Progress:
+        """Read on to the end of the list; how far it came is in the store. Raises OcpiError, LogError, StoreError."""
+        key = platform, module
+        if not self.remembers(platform, module, so_far):
+            self._memory.pop(key, None)
+        if so_far.since is None and not so_far.pages and key not in self._memory:
+            self._memory[key] = _Memory(so_far.started, await self._log.ends(_topic(module)))
+        memory = self._memory.get(key)
+        while (owner := progress.next_owner(so_far)) is not None:
+            so_far = await self._page(platform, module, owner, so_far, memory, lease)
+        gone = 0 if memory is None else await self._gone(platform, module, so_far, memory)
+        ended = replace(so_far, ended=self._clock.utc(), gone=gone, last=so_far.started)
+        if so_far.since is None:
+            for owner in map(PartyId.parse, so_far.owners):
+                await complete.pulled(self._store, owner, module, so_far.started)
+            ended = replace(ended, whole=so_far.started)
+        await progress.write(self._store, platform, module, ended, lease)
+        self._memory.pop(key, None)
+        return ended
+
+    async def _page(
+        self, id: str, module: str, owner: PartyId, so_far: Progress, memory: _Memory | None, lease: Lease
+    ) -> Progress:
+        """One page of this owner's list, onto the log and stored; how far that is then, in the store too."""
+        to, owners = self._hosted(id, module, owner)
+        ends = await self._log.ends(_topic(module))
+        url = so_far.next or _first(to, module, so_far)
+        answered = await self._get(to, url)
+        listed = page.read(answered.body, module)
+        following = _following(to, url, answered.headers) or page.further(url, len(listed), answered.headers)
+        if so_far.next is not None:
+            following = page.back(url, so_far.total, answered.headers) or following
+        events = [
+            self._event(to.platform, owners[one.owner], module, one, Operation.PUT)
+            for one in listed if one.owner in owners
+        ]  # fmt: skip
+        await self._put(module, events, ends)
+        await self._until_stored(events)
+        # a platform that lists everybody's, whoever is asked for, need not be asked for each of them
+        seen = [str(event.owner) for event in events if event.owner != owner]
+        covered = dict.fromkeys((*so_far.covered, *seen, *((str(owner),) if following is None else ())))
+        now = self._clock.utc()
+        so_far = replace(
+            so_far, next=following, covered=tuple(covered), moved=now, tried=now, pages=so_far.pages + 1,
+            objects=so_far.objects + len(events), total=page.total(answered.headers),
+            foreign=so_far.foreign + len(listed) - len(events), failures=0, reason="",
+        )  # fmt: skip
+        await progress.write(self._store, id, module, so_far, lease)
+        if memory is not None:
+            memory.keys.update(_hashed(key_of(event, None)) for event in events)
+            memory.pages = so_far.pages
+        await asyncio.sleep(max(REST_SECONDS, answered.ms / 1000))
+        return so_far
+
+    def _hosted(self, id: str, module: str, owner: PartyId) -> tuple[Hosted, Mapping[PartyId, Party]]:
+        platform = self._directory().platforms.get(id)
+        owners = {party.id: party for party in progress.owners_of(platform, module)} if platform is not None else {}
+        if platform is None or not platform.registered or owner not in owners:
+            raise HubError("it is suspended, not registered any more, or offers no such list")
+        return Hosted(platform, owners[owner]), owners
+
+    # --- the platform ------------------------------------------------------------------------------------------------
+
+    async def _get(self, to: Hosted, url: str) -> Answered:
+        sent = headers.write(to.party.id, self._directory().hub, str(uuid7()), str(uuid7()))
+        sent["Authorization"] = self._authorize(to.platform)
+        sent.update(headers_of(to.platform))
+        try:
+            answer = await self._client.send("GET", url, sent, None, within=self._within)
+        except (NotConnected, OutcomeUnknown):
+            self._signs.failed(to.platform)
+            raise
+        self._signs.alive(to.platform)
+        answered = accept(answer, to)
+        if not 1000 <= answered.status_code < 2000:
+            status = read_status(answered.body)
+            said = (status.status_message if status is not None else None) or "without a status_message"
+            raise HubError(f"it answered {answered.status_code}: {said[:200]}")
+        return answered
+
+    # --- the log and the store ---------------------------------------------------------------------------------------
+
+    async def _put(self, module: str, events: Sequence[Event], ends: Mapping[int, Position]) -> None:
+        for event in events:
+            event.read = ends[partition_of(event.key, len(ends))]
+        records = [(event.key, encode(event), event.payload) for event in events]
+        if records:
+            await asyncio.shield(self._log.publish_all(_topic(module), records, within=_PUBLISH_SECONDS))
+
+    def _event(self, platform: Platform, owner: Party, module: str, one: Listed, operation: Operation) -> Event:
+        now = self._clock.utc()
+        return Event(
+            id=str(uuid7()), module=module, owner=one.owner, object_id=one.id, operation=operation,
+            path=(*one.owner, one.id), query=f"type={one.variant}" if one.variant else "", audience=None,
+            sender=one.owner, sender_role=owner.role, platform=platform.id, accepted=now, expires=now + _EXPIRES_MS,
+            request_id=str(uuid7()), correlation_id=str(uuid7()), revision=self._directory().revision,
+            payload=one.body, variant=one.variant, version=platform.version, last_updated=one.last_updated,
+        )  # fmt: skip
+
+    async def _until_stored(self, events: Sequence[Event]) -> None:
+        """Raises HubError where that takes too long: no worker may be there. The page is asked for again then."""
+        left = {key_of(event, None): event.read for event in events if event.read is not None}
+        until = self._clock.monotonic() + STORED_SECONDS
+        for pause in _pauses():
+            states = await self._store.read_states(list(left))
+            left = {key: end for key, end in left.items() if not stored(states.get(key), end)}
+            if not left:
+                return
+            if self._clock.monotonic() > until:
+                raise HubError(f"{len(left)} objects of a page are not stored yet: no worker has come to them")
+            await asyncio.sleep(pause)
+
+    async def _gone(self, id: str, module: str, so_far: Progress, memory: _Memory) -> int:
+        """What was known before the list was read, and is not in it, becomes a tombstone; how many."""
+        count = 0
+        for owner in map(PartyId.parse, so_far.owners):
+            to, owners = self._hosted(id, module, owner)
+            wanted = Selection(module, None, (owner,), frozenset((owner,)))
+            after: StateKey | None = None
+            while states := await self._store.list_states(wanted, after=after, limit=_STATES):
+                after = states[-1].key
+                lost: list[Event] = []
+                for state in states:
+                    if _hashed(state.key) not in memory.keys:
+                        gone = Listed(owner, state.key.object_id, state.key.variant, None, b"")
+                        event = self._event(to.platform, owners[owner], module, gone, Operation.DELETE)
+                        if state.position < memory.ends[partition_of(event.key, len(memory.ends))]:
+                            lost.append(event)
+                await self._put(module, lost, memory.ends)
+                count += len(lost)
+        return count
+
+
+def _first(to: Hosted, module: str, so_far: Progress) -> str:
+    """The URL of the first page. Raises HubError."""
+    query = f"offset=0&limit={PAGE}"
+    if so_far.since is not None:
+        moment = datetime.fromtimestamp(so_far.since / 1000, UTC).isoformat(timespec="seconds")
+        query = f"date_from={moment.replace('+00:00', 'Z')}&{query}"
+    return target(to.platform, module, InterfaceRole.SENDER, (), limited(to.platform, query))
+
+
+def _following(to: Hosted, url: str, answered: Mapping[str, str]) -> str | None:
+    """The next page's URL, None on the last one. Raises HubError where it cannot be followed."""
+    following = next_page(answered)
+    if following is None:
+        return None
+    try:
+        following = urljoin(url, following)
+        trusted = known(following, to.platform.known_origins)
+    except (InvalidParameters, ValueError):
+        trusted = False
+    if not trusted:
+        raise HubError("its next page (Link) is not at an origin that it registered")
+    if following == url:
+        raise HubError("its next page (Link) is the page itself")
+    return following
+
+
+def _pauses() -> Iterator[float]:
+    yield from _LOOK_SECONDS
+    while True:
+        yield _LOOK_SECONDS[-1]
+
+
+def _topic(module: str) -> str:
+    return f"ocpi.{module}"
+
+
+def _hashed(key: StateKey) -> bytes:
+    """Short, because a list may have a million."""
+    return blake2b(state_key(key), digest_size=_KEY_BYTES).digest()
