@@ -189,7 +189,8 @@ class Admission:
         if event is None:
             return self._unreadable(item)
         if event.read is not None:
-            self._for_nobody(entry)
+            # its state is written, or kept until the window is left, before which nothing is committed
+            self._settling.settle(entry)
         elif event.audience is None and owned.window is not None:
             self.gathering.let_in(owned, entry, event)
         elif event.audience is None:
@@ -262,12 +263,6 @@ class Admission:
         name = object_name(event)
         for hosted in recipients:
             self._delivery.broadcast(entry, event, name, hosted.platform.id, hosted.party.id, requests, memo)
-
-    def _for_nobody(self, entry: Entry) -> None:
-        """It is settled with its state, which is written, or kept until the window is left and nothing committed."""
-        entry.sealed = True
-        self._settling.admitted(entry, self._clock.monotonic())
-        self._settling.close(entry)
 
     def _direct(self, owned: Owned, item: Item, event: Event, party: PartyId) -> bool:
         """Let a directed push in; False where its recipient may have missed what must go first."""

@@ -88,6 +88,11 @@ class Settling:
             self._close_with(entry)
         self.outcomes.put(entry)
 
+    def settle(self, entry: Entry) -> None:
+        """It was for nobody, so there is no outcome to be told of: it is settled at once."""
+        entry.closed = entry.sealed = True
+        self._settled(entry)
+
     def _close_with(self, entry: Entry) -> None:
         """What was folded into it ends with it."""
         assert entry.fold is not None  # noqa: S101  # what this is for

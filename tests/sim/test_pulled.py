@@ -14,6 +14,7 @@ from routing.event import Event, Operation
 from routing.log.port import Position, TopicPartition, partition_of
 from routing.state import ObjectState
 from tests.sim.stories import STAMP, location, one, seen, tell
+from tests.sim.test_outcomes import outcomes
 from tests.sim.test_window import nobody_works
 from tests.sim.world import CPO, EMSPS, World
 
@@ -56,6 +57,7 @@ def test_what_was_read_is_known_and_nobody_is_sent_it() -> None:
         assert known(world, "L1")["name"] == "read"
         assert world.uncommitted() == 0
         assert not any(world.recipients.all[party].objects for party in EMSPS)
+        assert not outcomes(world)
 
     tell(story)
 

@@ -18,7 +18,7 @@ from routing.archive.archiver import Archiver
 from routing.archive.filing import TOPICS, Keeping, id_of
 from routing.archive.terms import Wanted
 from routing.log.memory import MemoryLog
-from routing.log.port import Published
+from routing.log.port import Position, Published
 from routing.policy import Outcome
 from routing.store.archive import Kept
 from routing.store.memory import MemoryStore
@@ -96,6 +96,15 @@ async def stage() -> AsyncIterator[Stage]:
 
 def stands(where: Published) -> str:
     return id_of(*where.tp, *where.position)
+
+
+async def test_what_the_hub_read_from_an_owner_is_no_exchange(stage: Stage) -> None:
+    async with stage.running() as archiver:
+        await stage.push(correlation_id="c-1", read=Position(1, 0))
+        await stage.push(correlation_id="c-2")
+        await stage.until(1, correlation="c-2")
+        assert not await stage.found(correlation="c-1")
+        assert (archiver.passed_over, stage.told) == (0, [])
 
 
 async def test_a_push_is_found_by_all_it_is_about_and_its_outcome_beside_it(stage: Stage) -> None:
