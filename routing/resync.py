@@ -45,7 +45,7 @@ def wanted(everybody: ObjectState | None, mine: ObjectState | None) -> tuple[Req
 
     `mine` is what it alone was told. Of an object whose whole is not known it gets the parts.
     """
-    if everybody is None or everybody.empty:
+    if everybody is None or everybody.empty or untold(everybody):
         return ()
     if mine is not None and mine.position >= everybody.position:
         return None if mine.unconfirmed else ()
@@ -53,6 +53,11 @@ def wanted(everybody: ObjectState | None, mine: ObjectState | None) -> tuple[Req
     if whole is not None:
         return (whole,)
     return requests(everybody) if mine is None else None
+
+
+def untold(state: ObjectState) -> bool:
+    """Whether nobody is told that it is gone: only tariffs are deleted (OCPI 2.2.1, 11.2.2.3)."""
+    return state.deleted and state.key.module != Module.TARIFFS
 
 
 def recipients(directory: Directory, platform: str, owner: PartyId, module: str) -> tuple[Hosted, ...]:

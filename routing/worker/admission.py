@@ -13,6 +13,7 @@ from routing.event import Event, Poison, decode
 from routing.fold import Request, request_of
 from routing.log.port import Record
 from routing.policy import DeliverySettings, Outcome
+from routing.resync import untold
 from routing.state import DELETABLE, ObjectState, StateKey, key_of, needs_base, whole_for
 from routing.store.port import CdrRecord, StoreAway
 from routing.worker import aftermath
@@ -189,6 +190,9 @@ class Admission:
         if event is None:
             return self._unreadable(item)
         if event.read is not None:
+            for platform in self._marks.worked_off(owned.tp):
+                # nothing else brings it: it is for nobody, and may stand above where that began
+                await self._marks.cover(platform, owned.tp, entry.position, "its owner had another state")
             # its state is written, or kept until the window is left, before which nothing is committed
             self._settling.settle(entry)
         elif event.audience is None and owned.window is not None:
@@ -234,7 +238,7 @@ class Admission:
         missed = known.get(everybody)
         if missed is not None and missed.deleted and event.module not in DELETABLE:
             return ()  # its owner listed it no more, which nobody can be told
-        if missed is None or not from_there <= missed.position < entry.position:
+        if missed is None or untold(missed) or not from_there <= missed.position < entry.position:
             return ()
         begun, whole_there = self._delivery.last_begun(event, platform)
         told = [whole_there, known[mine].position if mine in known else None]

@@ -42,6 +42,10 @@ class Marks:
         """The marks of this platform that are durable."""
         return [mark for (marked, _), mark in self._marks.items() if marked == platform]
 
+    def worked_off(self, tp: TopicPartition) -> list[str]:
+        """The platforms whose marks in this partition are being worked off."""
+        return [platform for (platform, there), mark in self._marks.items() if there == tp and mark.upper is not None]
+
     def get(self, platform: str, tp: TopicPartition) -> Mark | None:
         return self._marks.get((platform, tp))
 

@@ -137,3 +137,24 @@ def test_what_is_gone_from_the_list_is_a_tombstone_and_nobody_is_told() -> None:
         assert sorted(seen(world, EMSPS[0], "locations")) == [1, 2, 3]
 
     tell(story)
+
+
+def test_what_is_read_while_a_platform_is_resynced_is_among_what_it_gets() -> None:
+    async def story(world: World) -> None:
+        await one(world)
+        away = world.recipients.all[EMSPS[2]]
+        world.recipients.calm, away.mood = False, "refusing"
+        for n in range(12):
+            assert await location(world, f"L{n}") == 1000
+        while not world.storing.data.marks:
+            await asyncio.sleep(0.5)
+        away.mood, world.recipients.thinks = "well", 2.0
+        while not any(begun.resync for begun in away.begun):
+            await asyncio.sleep(0.1)
+        for n in range(12):
+            await read(world, f"L{n}", f"read-{n}", since=end_of(world, f"L{n}"))
+        await asyncio.sleep(60)
+        assert world.storing.data.marks == {}
+        assert {key[1]: one["name"] for key, one in away.objects.items()} == {f"L{n}": f"read-{n}" for n in range(12)}
+
+    tell(story)
