@@ -8,7 +8,7 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
-WORKERS ?= 2
+WORKERS ?= 3
 SEEDS ?= 10000
 ARGS ?=
 

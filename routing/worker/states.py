@@ -72,6 +72,11 @@ class States:
         """Whether so much waits for the store that nothing may be added."""
         return len(self._queue) >= self._most or self._queued_bytes >= self._most_bytes
 
+    @property
+    def _much(self) -> bool:
+        """Whether so much waits that it is written at once."""
+        return len(self._queue) >= min(_BATCH, self._most // 2) or self._queued_bytes >= self._most_bytes // 2
+
     def forget(self, tps: Iterable[TopicPartition] = ()) -> None:
         """Partitions came or went: what was read may be old, and what waits of `tps` is the next owner's."""
         self._cache.clear()
@@ -163,16 +168,17 @@ class States:
         else:
             self._make(update, {})
         self._wake.set()
-        if len(self._queue) >= min(_BATCH, self._most // 2) or self._queued_bytes >= self._most_bytes // 2:
+        if self._much:
             self._enough.set()
 
     async def run(self) -> None:
         """Write what `later` was given, batch by batch, until cancelled."""
         while True:
             await self._wake.wait()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_GATHER):
-                    await self._enough.wait()
+            if not self._much:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_GATHER):
+                        await self._enough.wait()
             self._wake.clear()
             self._enough.clear()
             try:

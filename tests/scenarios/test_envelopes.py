@@ -156,7 +156,7 @@ async def test_p10_after_all_of_it_the_hub_serves_and_logged_no_defect(parties: 
     for at in (parties, hasty):
         cpo, emsp = await at.pair()
         check(await emsp.call("GET", "locations", SENDER, "LOC0001", to=party_of(cpo)), 200, 1000)
-        answer = await emsp.call("GET", "locations", SENDER, to=HUB)
+        answer = await emsp.call("GET", "locations", SENDER, "LOC0001", to=HUB)
         check(answer, 200, 2001)
         for defect in ("call_broke", "request_not_answered", "worker_trouble"):
             assert not at.hub.events(defect), at.hub.events(defect)[:1]
