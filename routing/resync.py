@@ -16,7 +16,7 @@ from routing.directory import Directory, Hosted, Status
 from routing.event import Event, Operation
 from routing.fold import Request
 from routing.log.port import Position, TopicPartition
-from routing.state import ObjectState, requests, whole_for
+from routing.state import ObjectState, requests, untold, whole_for
 
 PREFIX: Final = "resync-"
 """What the correlation id of everything begins with that a resync sends."""
@@ -53,11 +53,6 @@ def wanted(everybody: ObjectState | None, mine: ObjectState | None) -> tuple[Req
     if whole is not None:
         return (whole,)
     return requests(everybody) if mine is None else None
-
-
-def untold(state: ObjectState) -> bool:
-    """Whether nobody is told that it is gone: only tariffs are deleted (OCPI 2.2.1, 11.2.2.3)."""
-    return state.deleted and state.key.module != Module.TARIFFS
 
 
 def recipients(directory: Directory, platform: str, owner: PartyId, module: str) -> tuple[Hosted, ...]:

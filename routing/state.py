@@ -144,15 +144,18 @@ def requests(state: ObjectState) -> tuple[Request, ...]:
     return whole + tuple(_request(part, state.position) for part in state.parts)
 
 
+def untold(state: ObjectState) -> bool:
+    """Whether it is gone, and nobody can be told so: its owner lists it no more."""
+    return state.deleted and state.key.module not in DELETABLE
+
+
 def whole_for(everybody: ObjectState | None, mine: ObjectState | None) -> Request | None:
     """The one request that brings a recipient to the state of everybody, if there is one that takes nothing back.
 
     `mine` is what this recipient alone was told: where that is newer than the PUT that the whole is built on, nobody
     but the owner knows what the recipient should have now.
     """
-    if everybody is None or everybody.empty or everybody.parts:
-        return None
-    if everybody.deleted and everybody.key.module not in DELETABLE:
+    if everybody is None or everybody.empty or everybody.parts or untold(everybody):
         return None
     if mine is not None and (everybody.base is None or mine.position > everybody.base):
         return None

@@ -213,8 +213,12 @@ class MemoryStore:
             if key.module == module and key.audience is None and since <= state.position < before
         ]
         found.sort(key=lambda state: state.position, reverse=True)
-        last = found[limit - 1].position if len(found) > limit else None
-        found = [state for state in found if last is None or state.position >= last]
+        size = 0
+        for at, state in enumerate(found):
+            if (at >= limit or size >= LIST_BYTES) and state.position != found[at - 1].position:
+                found = found[:at]
+                break
+            size += len(state.body or b"")
         await self._after("list_changed")
         return found
 

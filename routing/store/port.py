@@ -240,8 +240,8 @@ class Store(Protocol):
     ) -> Sequence[ObjectState]:
         """States for everybody of a module, tombstones included, of positions from `since` to `before`, exclusive.
 
-        The highest position first. About `limit`: all of the last position given are there, so that what is left is
-        `before` it. It costs no more where more states are older.
+        The highest position first. About `limit`, or fewer once they have LIST_BYTES: all of the last position given
+        are there, so that what is left is `before` it. It costs no more where more states are older.
         """
 
     async def count_states(self, wanted: Selection, owner: PartyId) -> StateCount:

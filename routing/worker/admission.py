@@ -13,8 +13,7 @@ from routing.event import Event, Poison, decode
 from routing.fold import Request, request_of
 from routing.log.port import Record
 from routing.policy import DeliverySettings, Outcome
-from routing.resync import untold
-from routing.state import DELETABLE, ObjectState, StateKey, key_of, needs_base, whole_for
+from routing.state import ObjectState, StateKey, key_of, needs_base, untold, whole_for
 from routing.store.port import CdrRecord, StoreAway
 from routing.worker import aftermath
 from routing.worker.aside import Aside
@@ -236,8 +235,6 @@ class Admission:
         everybody, mine = key_of(event, None), key_of(event, event.audience)
         known = await self._states.read([everybody, mine])
         missed = known.get(everybody)
-        if missed is not None and missed.deleted and event.module not in DELETABLE:
-            return ()  # its owner listed it no more, which nobody can be told
         if missed is None or untold(missed) or not from_there <= missed.position < entry.position:
             return ()
         begun, whole_there = self._delivery.last_begun(event, platform)

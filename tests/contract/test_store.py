@@ -385,6 +385,9 @@ async def test_what_changed_is_found_newest_first_and_whole_to_its_last_position
     await store.write_states([state(9, key=states[-1].key)])
     assert [one.key for one in await some(high, 1)] == [states[-1].key]
     assert not await some(low, 5)
+    large = [state(n, key=KEY._replace(object_id=f"B{n}"), body=b"x" * (LIST_BYTES // 2)) for n in range(20, 25)]
+    await store.write_states(large)
+    assert [one.key.object_id for one in await some(high, 100)] == ["B24", "B23"]
 
 
 async def test_of_many_that_write_a_state_at_once_the_greatest_position_stays(harness: Harness) -> None:

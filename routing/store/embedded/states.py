@@ -139,13 +139,17 @@ def changed(
     where = "(epoch, offset) >= (?, ?) AND (epoch, offset) < (?, ?) AND key > ? AND key < ?"
     order = f"INDEXED BY states_position WHERE {where} ORDER BY epoch DESC, offset DESC"
     keys = audience_range(module, None)
-    rows = connection.execute(f"{_SELECT} {order} LIMIT ?", (*since, *before, *keys, limit)).fetchall()
-    if len(rows) == limit:
-        last, known = Position(rows[-1][1], rows[-1][2]), {row[0] for row in rows}
-        behind = Position(last.epoch, last.offset + 1)
-        same = connection.execute(f"{_SELECT} {order}", (*last, *behind, *keys))
-        rows += [row for row in same if row[0] not in known]
-    return [_state(state_key_of(row[0]), row) for row in rows]
+    found: list[ObjectState] = []
+    size = 0
+    rows = connection.execute(f"{_SELECT} {order}", (*since, *before, *keys))
+    for row in rows:
+        state = _state(state_key_of(row[0]), row)
+        if (len(found) >= limit or size >= LIST_BYTES) and state.position != found[-1].position:
+            break
+        found.append(state)
+        size += len(state.body or b"")
+    rows.close()
+    return found
 
 
 def count(connection: sqlite3.Connection, wanted: Selection, owner: PartyId) -> StateCount:

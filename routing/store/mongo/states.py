@@ -160,15 +160,20 @@ async def select(
 
 async def changed(db: Database, module: str, since: Position, before: Position, limit: int) -> Sequence[ObjectState]:
     first, last = (_id(key) for key in audience_range(module, None))
-    ids = {"_id": {"$gt": first, "$lt": last}}
-    query = {**ids, "p": {"$gte": _bytes(since), "$lt": _bytes(before)}}
-    cursor = db["states"].find(query, hint=BY_POSITION).sort("p", DESCENDING).limit(limit)
-    found: list[Document] = await cursor.to_list(None)
-    if len(found) == limit:
-        known = [document["_id"] for document in found if document["p"] == found[-1]["p"]]
-        same = {"_id": {"$gt": first, "$lt": last, "$nin": known}, "p": found[-1]["p"]}
-        found += await db["states"].find(same, hint=BY_POSITION).to_list(None)
-    return [_state(state_key_of(document["_id"].encode("latin-1")), document) for document in found]
+    query = {"_id": {"$gt": first, "$lt": last}, "p": {"$gte": _bytes(since), "$lt": _bytes(before)}}
+    cursor = db["states"].find(query, hint=BY_POSITION, batch_size=limit).sort("p", DESCENDING)
+    found: list[ObjectState] = []
+    size = 0
+    try:
+        async for document in cursor:
+            state = _state(state_key_of(document["_id"].encode("latin-1")), document)
+            if (len(found) >= limit or size >= LIST_BYTES) and state.position != found[-1].position:
+                break
+            found.append(state)
+            size += len(state.body or b"")
+    finally:
+        await cursor.close()
+    return found
 
 
 async def count(db: Database, wanted: Selection, owner: PartyId) -> StateCount:
