@@ -7,7 +7,7 @@ store outlives a killed process. `Hooks` decide how long things take and what fa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -266,6 +266,17 @@ class MemoryStore:
         marks = tuple(self.data.marks.values())
         await self._after("load_marks")
         return marks
+
+    async def claim_marks(self, tps: Collection[TopicPartition]) -> Sequence[Mark]:
+        await self._before("claim_marks")
+        claimed = []
+        for key, mark in list(self.data.marks.items()):
+            if mark.tp in tps:
+                self.data.marked += 1
+                self.data.marks[key] = replace(mark, revision=self.data.marked)
+                claimed.append(self.data.marks[key])
+        await self._after("claim_marks")
+        return claimed
 
     async def save_mark(self, mark: Mark) -> Mark:
         await self._before("save_mark")

@@ -5,7 +5,7 @@ Every write is durable when it returns. Times are UTC milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -268,6 +268,10 @@ class Store(Protocol):
     # --- marks -------------------------------------------------------------------------------------------------------
 
     async def load_marks(self) -> Sequence[Mark]: ...
+
+    async def claim_marks(self, tps: Collection[TopicPartition]) -> Sequence[Mark]:
+        """The marks of these partitions, for their new owner: each has a new revision, so that whoever read it before
+        can change it no more."""
 
     async def save_mark(self, mark: Mark) -> Mark:
         """Insert or replace, conditional on `mark.revision`; returns it with its new revision. Raises Conflict."""

@@ -232,7 +232,7 @@ class Intake:
     async def _load_marks(self, pending: Sequence[Owned]) -> None:
         unknown = [owned for owned in pending if not owned.marked]
         if unknown:
-            await self._marks.load(owned.tp for owned in unknown)
+            await self._marks.claim(owned.tp for owned in unknown)
             for owned in unknown:
                 owned.marked = True
 

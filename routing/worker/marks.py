@@ -49,11 +49,19 @@ class Marks:
     def get(self, platform: str, tp: TopicPartition) -> Mark | None:
         return self._marks.get((platform, tp))
 
-    async def load(self, tps: Iterable[TopicPartition]) -> None:
-        """Read the marks of partitions that have become ours. Raises StoreAway."""
+    async def _load(self, tps: Iterable[TopicPartition]) -> None:
+        """Read the marks of these partitions as they are now. Raises StoreAway."""
         wanted = set(tps)
         for mark in await self._reach.once(self._reach.store.load_marks):
             if mark.tp in wanted:
+                self._marks[(mark.platform, mark.tp)] = mark
+
+    async def claim(self, tps: Iterable[TopicPartition]) -> None:
+        """The marks of partitions that have become ours: what their former owner still does to them comes too late,
+        so that what they say they cover stays covered. Raises StoreAway."""
+        wanted = frozenset(tps)
+        async with self._setting:
+            for mark in await self._reach.once(lambda: self._reach.store.claim_marks(wanted)):
                 self._marks[(mark.platform, mark.tp)] = mark
 
     async def refresh(self, tps: Iterable[TopicPartition]) -> None:
@@ -100,7 +108,7 @@ class Marks:
                     saved = await self._reach.once(partial(self._reach.store.save_mark, wanted))
                 except Conflict:
                     self._marks.pop((platform, tp), None)
-                    await self.load((tp,))
+                    await self._load((tp,))
                     continue
                 self._marks[(platform, tp)] = saved
                 return
@@ -165,6 +173,6 @@ class Marks:
                         self._marks[key] = saved
             except Conflict:
                 self._marks.pop(key, None)
-                await self.load((tp,))
+                await self._load((tp,))
                 return False
             return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -36,7 +36,7 @@ class Ended(Exception):  # nobody's fault
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a resync works with. `owned` is the worker's own."""
+    """What a resync works with. `owned` is the worker's own, `holds` says whether the group counts on it still."""
 
     log: Log
     reach: Reach
@@ -44,6 +44,7 @@ class Around:
     delivery: Delivery
     resolver: Resolver
     owned: Mapping[TopicPartition, Owned]
+    holds: Callable[[], bool]
     observer: Observer
     clock: Clock
     settings: DeliverySettings
@@ -51,7 +52,7 @@ class Around:
     def may(self, tp: TopicPartition) -> bool:
         """Whether marks of this partition may be worked off here and now."""
         owned = self.owned.get(tp)
-        return owned is not None and owned.active and not owned.leaving
+        return owned is not None and owned.active and not owned.leaving and self.holds()
 
 
 class TopicResync:

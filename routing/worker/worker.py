@@ -103,8 +103,8 @@ class Worker:
         )  # fmt: skip
         self.resync = Resync(
             Around(
-                log, reach, self.marks, self.delivery, resolver, owned=self._owned, observer=observer, clock=clock,
-                settings=settings,
+                log, reach, self.marks, self.delivery, resolver, owned=self._owned,
+                holds=self._consumer.holds, observer=observer, clock=clock, settings=settings,
             )
         )  # fmt: skip
         self._leaving = Leaving(

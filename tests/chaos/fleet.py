@@ -87,9 +87,9 @@ class Fleet:
 
     # --- as recipients ask -------------------------------------------------------------------------------------------
 
-    def begun_by(self, port: int) -> int | None:
+    def begun_by(self, port: int, to: int) -> int | None:
         """The worker that a connection comes from."""
-        return owner(port, [worker.pid for worker in self.workers])
+        return owner(port, to, [worker.pid for worker in self.workers])
 
     def excuses(self, pid: int | None) -> bool:
         """See Pauses."""

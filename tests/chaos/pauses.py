@@ -82,8 +82,12 @@ class Pauses:
                     continue
                 tps = {by_seq[seq].tp for seq in request.seqs if seq in by_seq}
                 since = [given for at, given in assigned[pause.worker] if pause.ended < at <= request.at + _TICK]
-                if tps - frozenset().union(*since):
+                if lost := tps - frozenset().union(*since):
                     late = 1000 * (request.at - pause.ended)
                     what = f"{request.method} {request.name}"
-                    sentences.append(f"P2: {what} was begun {late:.0f} ms after SIGCONT by a former owner")
+                    where = ", ".join(f"{tp.topic}/{tp.partition}" for tp in sorted(lost))
+                    sentences.append(
+                        f"P2: {what} was begun {late:.0f} ms after SIGCONT by {pause.worker}, a former owner of "
+                        f"{where} (at {request.at:.3f})"
+                    )
         return sentences

@@ -51,8 +51,8 @@ Temper = Callable[[Recipient, Begun, bool], Reaction]
 class Whose(Protocol):
     """Tells the processes of a fleet apart."""
 
-    def begun_by(self, port: int) -> int | None:
-        """The process at the other end of a connection that has just come, by the port it comes from."""
+    def begun_by(self, port: int, to: int) -> int | None:
+        """The process at the other end of a connection that has just come, by the ports it comes from and goes to."""
 
     def excuses(self, pid: int | None) -> bool:
         """Whether what this process has begun is not judged for order now."""
@@ -111,7 +111,7 @@ class _Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")  # None: it was killed before it was accepted
         if self._platform.whose is not None and peer is not None:
-            self._by = self._platform.whose.begun_by(peer[1])
+            self._by = self._platform.whose.begun_by(peer[1], self._platform.port)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._at_work is not None:

@@ -55,18 +55,32 @@ async def test_whose_a_connection_is_is_known_when_it_comes() -> None:
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(take, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    code = f"import socket, time; s = socket.create_connection(('127.0.0.1', {port})); time.sleep(600)"
-    caller = subprocess.Popen([sys.executable, "-c", code])
+    servers = [await asyncio.start_server(take, "127.0.0.1", 0) for _ in range(2)]
+    one, other = [server.sockets[0].getsockname()[1] for server in servers]
+    callers: list[subprocess.Popen[bytes]] = []
+
+    async def call(to: int, near: int = 0) -> int:
+        """A process that is connected to a server, from this port if it is given; the port it comes from."""
+        code = (
+            "import socket, time; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); "
+            f"s.bind(('127.0.0.1', {near})); s.connect(('127.0.0.1', {to})); time.sleep(600)"
+        )
+        callers.append(subprocess.Popen([sys.executable, "-c", code]))
+        return await asyncio.wait_for(came.get(), 60)
+
     try:
-        theirs = await asyncio.wait_for(came.get(), 60)
-        assert owner(theirs, [os.getpid(), caller.pid]) == caller.pid
-        assert owner(theirs, [os.getpid()]) is None
+        near = await call(one)
+        assert await call(other, near) == near, "both come from one port"
+        first, second = (caller.pid for caller in callers)
+        assert owner(near, one, [os.getpid(), second, first]) == first
+        assert owner(near, other, [os.getpid(), first, second]) == second
+        assert owner(near, one, [os.getpid(), second]) is None
     finally:
-        caller.kill()
-        caller.wait()
-        server.close()
+        for caller in callers:
+            caller.kill()
+            caller.wait()
+        for server in servers:
+            server.close()
 
 
 def test_a_former_owner_that_begins_something_is_found() -> None:
@@ -86,8 +100,9 @@ def test_a_former_owner_that_begins_something_is_found() -> None:
     anew = {"worker-1": [(-5.0, frozenset({TP})), (10.15, frozenset({TP}))]}
     other = {"worker-1": [(10.15, frozenset({TP._replace(partition=1)}))]}
     late, early, excused = begun(1, 10.2), begun(1, 9.9), begun(1, 10.05, excused=True)
+    whose = f"by worker-1, a former owner of {TP.topic}/{TP.partition}"
     assert pauses.broken([late], by_seq, nothing) == [
-        "P2: PUT ('tariffs', 'T1', '') was begun 200 ms after SIGCONT by a former owner"
+        f"P2: PUT ('tariffs', 'T1', '') was begun 200 ms after SIGCONT {whose} (at 10.200)"
     ]
     assert len(pauses.broken([late], by_seq, other)) == 1
     assert pauses.broken([late], by_seq, anew) == []

@@ -693,6 +693,33 @@ async def test_how_far_a_mark_was_worked_off_is_kept(harness: Harness) -> None:
     assert (anew.position, anew.upper, anew.done, anew.beside) == (Position(1, 80), None, None, None)
 
 
+async def test_marks_that_were_claimed_are_safe_from_who_read_them_before(harness: Harness) -> None:
+    former, owner = harness.store, await harness.another()
+    saved = await former.save_mark(MARK)
+    done = await former.save_mark(replace(MARK, platform="p2", upper=Position(1, 90), done=Position(1, 70)))
+    elsewhere = await former.save_mark(replace(MARK, tp=TP._replace(partition=8)))
+    gone = await former.save_mark(replace(MARK, platform="p3"))
+    await former.remove_mark(gone)
+    claimed = {mark.platform: mark for mark in await owner.claim_marks([TP])}
+    assert {name: replace(mark, revision=0) for name, mark in claimed.items()} == {
+        "p1": MARK, "p2": replace(done, revision=0)
+    }  # fmt: skip
+    changes: list[Callable[[], Awaitable[object]]] = [
+        lambda: former.remove_mark(saved),
+        lambda: former.save_mark(replace(saved, position=Position(1, 60))),
+        lambda: former.remove_mark(done),
+    ]
+    for change in changes:
+        with pytest.raises(Conflict):
+            await change()
+    assert set(await former.load_marks()) == {*claimed.values(), elsewhere}
+    lower = await owner.save_mark(replace(claimed["p1"], position=Position(1, 40)))
+    await owner.remove_mark(lower)
+    await former.remove_mark(elsewhere)
+    assert list(await owner.claim_marks([])) == []
+    assert list(await owner.load_marks()) == [claimed["p2"]]
+
+
 async def test_who_does_not_know_the_newest_mark_changes_nothing(store: Store) -> None:
     first = await store.save_mark(MARK)
     second = await store.save_mark(replace(first, position=Position(1, 40)))

@@ -98,6 +98,7 @@ _CALLS = frozenset(
         "read_cdr",
         "write_cdr",
         "load_marks",
+        "claim_marks",
         "save_mark",
         "remove_mark",
         "list_changed",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -119,6 +119,9 @@ class EmbeddedStore:
 
     async def load_marks(self) -> Sequence[Mark]:
         return await self._reader.submit(records.load_marks)
+
+    async def claim_marks(self, tps: Collection[TopicPartition]) -> Sequence[Mark]:
+        return await self._writer.submit(lambda c: records.claim_marks(c, tps))
 
     async def save_mark(self, mark: Mark) -> Mark:
         return await self._writer.submit(lambda c: records.save_mark(c, mark))

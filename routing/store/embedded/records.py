@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -72,13 +72,22 @@ def load_marks(connection: sqlite3.Connection) -> Sequence[Mark]:
     ]  # fmt: skip
 
 
+def claim_marks(connection: sqlite3.Connection, tps: Collection[TopicPartition]) -> Sequence[Mark]:
+    claimed = [replace(mark, revision=_next_revision(connection)) for mark in load_marks(connection) if mark.tp in tps]
+    for mark in claimed:
+        connection.execute(
+            "UPDATE marks SET revision = ? WHERE (platform, topic, partition) = (?, ?, ?)",
+            (mark.revision, mark.platform, *mark.tp),
+        )
+    return claimed
+
+
 def save_mark(connection: sqlite3.Connection, mark: Mark) -> Mark:
     """Raises Conflict before it writes anything."""
     current = _mark_revision(connection, mark)
     if current != mark.revision:
         raise Conflict(_named(mark), current)
-    connection.execute("UPDATE counters SET value = value + 1 WHERE name = 'marks'")
-    (revision,) = connection.execute("SELECT value FROM counters WHERE name = 'marks'").fetchone()
+    revision = _next_revision(connection)
     connection.execute(
         "INSERT OR REPLACE INTO marks (platform, topic, partition, epoch, offset, since, reason, revision, resync)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -93,6 +102,12 @@ def remove_mark(connection: sqlite3.Connection, mark: Mark) -> None:
     if current not in (0, mark.revision):
         raise Conflict(_named(mark), current)
     connection.execute("DELETE FROM marks WHERE (platform, topic, partition) = (?, ?, ?)", (mark.platform, *mark.tp))
+
+
+def _next_revision(connection: sqlite3.Connection) -> int:
+    connection.execute("UPDATE counters SET value = value + 1 WHERE name = 'marks'")
+    (revision,) = connection.execute("SELECT value FROM counters WHERE name = 'marks'").fetchone()
+    return int(revision)
 
 
 def _mark_revision(connection: sqlite3.Connection, mark: Mark) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from connectors.values import PartyId
@@ -118,6 +118,9 @@ class MongoStore:
 
     async def load_marks(self) -> Sequence[Mark]:
         return await self._run(records.load_marks)
+
+    async def claim_marks(self, tps: Collection[TopicPartition]) -> Sequence[Mark]:
+        return await self._run(records.claim_marks, tps)
 
     async def save_mark(self, mark: Mark) -> Mark:
         return await self._run(records.save_mark, mark)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -72,8 +72,22 @@ def _rank(record: CdrRecord) -> bytes:
 # ever given twice, and no counter is needed beside the document.
 
 
+_NEXT_REVISION: Final[Document] = {"$max": [{"$add": [{"$ifNull": ["$revision", 0]}, 1]}, {"$toLong": "$$NOW"}]}
+
+
 async def load_marks(db: Database) -> Sequence[Mark]:
     documents: list[Document] = await db["marks"].find({"gone": None}).to_list(None)
+    return [_mark(document) for document in documents]
+
+
+async def claim_marks(db: Database, tps: Collection[TopicPartition]) -> Sequence[Mark]:
+    """One write and one read, however many there are: whatever changes in between is conditional on what it writes."""
+    wanted = [{"_id.topic": tp.topic, "_id.partition": tp.partition} for tp in tps]
+    if not wanted:
+        return []
+    theirs: Document = {"gone": None, "$or": wanted}
+    await db["marks"].update_many(theirs, [{"$set": {"revision": _NEXT_REVISION}}])
+    documents: list[Document] = await db["marks"].with_options(read_concern=_NEWEST).find(theirs).to_list(None)
     return [_mark(document) for document in documents]
 
 
@@ -96,7 +110,7 @@ async def save_mark(db: Database, mark: Mark) -> Mark:
                     "$replaceWith": {
                         "_id": {"$literal": id},
                         **{name: {"$literal": value} for name, value in content.items()},
-                        "revision": {"$max": [{"$add": [{"$ifNull": ["$revision", 0]}, 1]}, {"$toLong": "$$NOW"}]},
+                        "revision": _NEXT_REVISION,
                     }
                 }
             ],

@@ -1,0 +1,72 @@
+"""Marks: what a new owner takes to be covered stays covered, whatever its predecessor still does to the mark."""
+
+from __future__ import annotations
+
+import pytest
+
+from routing.clock import SystemClock
+from routing.log.port import Position, TopicPartition
+from routing.store.memory import MemoryData, MemoryStore
+from routing.worker.marks import Marks
+from routing.worker.reach import Reach
+
+TP = TopicPartition("ocpi.locations", 1)
+
+
+def at(offset: int) -> Position:
+    return Position(1, offset)
+
+
+class Owners:
+    """One owner of a partition after another, and the store that they share."""
+
+    def __init__(self) -> None:
+        self.data = MemoryData()
+
+    async def next(self) -> Marks:
+        store = MemoryStore(self.data)
+        await store.start()
+        marks = Marks(Reach(store, trouble=lambda _: None), SystemClock())
+        await marks.claim([TP])
+        return marks
+
+    @property
+    def lowest(self) -> Position | None:
+        """From where on the store says that the platform lacks something."""
+        return min((mark.lowest for mark in self.data.marks.values()), default=None)
+
+
+@pytest.fixture
+def owners() -> Owners:
+    return Owners()
+
+
+async def test_p1_a_mark_that_its_new_owner_counts_on_is_not_ended_by_the_former_one(owners: Owners) -> None:
+    former = await owners.next()
+    await former.cover("two", TP, at(10), "its lane was full")
+    assert await former.begin("two", TP, at(20))
+    owner = await owners.next()
+    assert not await former.finish("two", TP)
+    await owner.cover("two", TP, at(15), "a restart left several parts")
+    assert owners.lowest == at(10)
+
+
+async def test_p1_what_a_new_owner_covers_beside_one_that_was_being_worked_off_stays(owners: Owners) -> None:
+    former = await owners.next()
+    await former.cover("two", TP, at(10), "its lane was full")
+    assert await former.begin("two", TP, at(20))
+    owner = await owners.next()
+    assert not await former.progress("two", TP, at(12))
+    await owner.cover("two", TP, at(25), "its lane was full")
+    assert await owner.finish("two", TP)
+    assert owners.lowest == at(25)
+
+
+async def test_a_former_owner_that_has_to_mark_still_can(owners: Owners) -> None:
+    former = await owners.next()
+    await former.cover("two", TP, at(10), "its lane was full")
+    owner = await owners.next()
+    await former.cover("two", TP, at(5), "what it had in flight was cut off")
+    assert owners.lowest == at(5)
+    await owner.refresh([TP])
+    assert owner.reaches("two", TP) == at(5)
