@@ -175,4 +175,9 @@ class Marks:
                 self._marks.pop(key, None)
                 await self._load((tp,))
                 return False
+            except StoreAway:
+                if wanted is not None and known.upper is None and self._marks.get(key) is known:
+                    # it may have landed: what is marked from here on must not count as below `upper`
+                    self._marks[key] = wanted
+                raise
             return True

@@ -7,6 +7,7 @@ import pytest
 from routing.clock import SystemClock
 from routing.log.port import Position, TopicPartition
 from routing.store.memory import MemoryData, MemoryStore
+from routing.store.port import Mark, StoreAway
 from routing.worker.marks import Marks
 from routing.worker.reach import Reach
 
@@ -70,3 +71,35 @@ async def test_a_former_owner_that_has_to_mark_still_can(owners: Owners) -> None
     assert owners.lowest == at(5)
     await owner.refresh([TP])
     assert owner.reaches("two", TP) == at(5)
+
+
+class Mute(MemoryStore):
+    """Takes a write, or does not, and gives no answer."""
+
+    lands: bool | None = None
+
+    async def save_mark(self, mark: Mark) -> Mark:
+        if self.lands is None:
+            return await super().save_mark(mark)
+        if self.lands:
+            await super().save_mark(mark)
+        raise StoreAway("it did not answer")
+
+
+@pytest.mark.parametrize("lands", [True, False])
+async def test_what_is_marked_after_a_resync_that_may_have_begun_is_kept_beside_it(lands: bool) -> None:
+    store = Mute()
+    await store.start()
+    marks = Marks(Reach(store, trouble=lambda sentence: None), SystemClock())
+    await marks.cover("one", TP, Position(1, 9), "away")
+    store.lands = lands
+    with pytest.raises(StoreAway):
+        await marks.begin("one", TP, Position(1, 36))
+    store.lands = None
+    await marks.cover("one", TP, Position(1, 37), "busy")
+    (mark,) = await store.load_marks()
+    assert (mark.position.offset, mark.upper, mark.beside) == (9, Position(1, 36), Position(1, 37))
+    assert await marks.begin("one", TP, Position(1, 38))
+    assert await marks.finish("one", TP)
+    (mark,) = await store.load_marks()
+    assert (mark.position.offset, mark.upper) == (37, None)
