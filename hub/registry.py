@@ -19,6 +19,7 @@ from connectors.values import PartyId
 from hub.keys import Keys
 from routing.agreements import Agreement, Effect, Rules
 from routing.directory import Directory, Issued, Platform
+from routing.policies import Policies, Policy, Terms
 from routing.store.port import Conflict, Store, StoreAway
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class Registry:
         *,
         hub: PartyId,
         default: Effect = Effect.ALLOW,
+        terms: Terms | None = None,
         now: Callable[[], int] = utc_ms,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -54,7 +56,8 @@ class Registry:
         self._keys = keys
         self._rules = Rules((), default)
         self._monotonic = monotonic
-        self._directory = Directory((), hub=hub, revision=-1, agreements=self._rules)
+        self._policies = Policies((), terms)
+        self._directory = Directory((), hub=hub, revision=-1, agreements=self._rules, policies=self._policies)
         self._headers: dict[str, tuple[Platform, str]] = {}
         self._misses: OrderedDict[bytes, float] = OrderedDict()
         self._dead: set[bytes] = set()
@@ -197,6 +200,17 @@ class Registry:
         await self.refresh()
         return gone
 
+    async def set_policy(self, policy: Policy) -> None:
+        """Persist a delivery policy in place of the one of its scope, and refresh. Raises StoreAway."""
+        await self._store.save_policy(policy)
+        await self.refresh()
+
+    async def unset_policy(self, id: str) -> bool:
+        """Take a delivery policy back, and refresh; whether there was one of this id. Raises StoreAway."""
+        gone = await self._store.remove_policy(id)
+        await self.refresh()
+        return gone
+
     async def change(self, id: str, decide: Callable[[Platform], Platform]) -> Platform:
         """Save what `decide` makes of the newest record, again if somebody else changed it meanwhile.
 
@@ -268,8 +282,8 @@ class Registry:
             self._changed.clear()
             try:
                 revision, platforms = await self._store.load_platforms()
-                # Agreements after platforms: newer than the revision says they may be, older never.
-                agreements = await self._store.load_agreements()
+                # Agreements and policies after platforms: newer than the revision says they may be, older never.
+                agreements, policies = await self._store.load_agreements(), await self._store.load_policies()
             except StoreAway:
                 self._stale = True
                 self._changed.set()
@@ -280,7 +294,10 @@ class Registry:
                 self._rules = Rules(agreements, self._rules.default)
                 # Records that did not change stay the same objects, and so keep what is cached beside them.
                 kept = [known[p.id] if p.id in known and known[p.id] == p else p for p in platforms]
-                self._directory = Directory(kept, hub=self._directory.hub, revision=revision, agreements=self._rules)
+                self._policies = Policies(policies, self._policies.default)
+                self._directory = Directory(
+                    kept, hub=self._directory.hub, revision=revision, agreements=self._rules, policies=self._policies
+                )
                 self._misses.clear()
                 for changed in self._followers:
                     changed()

@@ -1,4 +1,4 @@
-"""The directory: platforms, parties and agreements as one immutable snapshot with a revision, swapped whole.
+"""The directory: platforms, parties, agreements and policies as one immutable snapshot with a revision, swapped whole.
 
 Everything that decides who gets what reads a `Directory` and nothing else, so decisions are functions of values.
 """
@@ -14,6 +14,7 @@ from connectors.authorization import Form
 from connectors.custom import is_custom
 from connectors.values import InterfaceRole, PartyId, Role
 from routing.agreements import Effect, Rules
+from routing.policies import Policies
 
 
 class Status(StrEnum):
@@ -188,10 +189,12 @@ class Directory:
         hub: PartyId,
         revision: int = 0,
         agreements: Agreements | None = None,
+        policies: Policies | None = None,
     ) -> None:
         self.hub = hub
         self.revision = revision
         self.agreements: Agreements = agreements or OPEN
+        self.policies = policies or Policies()
         self.platforms: dict[str, Platform] = {platform.id: platform for platform in platforms}
         self._by_digest: dict[bytes, tuple[Platform, Issued]] = {}
         self._by_party: dict[PartyId, list[Hosted]] = {}

@@ -11,6 +11,7 @@ from enum import StrEnum
 from connectors.errors import OcpiError
 from connectors.values import Module
 from routing.outbound import Answered
+from routing.policies import Terms
 
 GO_ON = frozenset((Module.SESSIONS,))
 """Modules whose directed pushes go on while the store is away: what they leave is written when it is back."""
@@ -33,14 +34,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """Bounds of delivery. Seconds, unless said otherwise."""
+    """Bounds of delivery that hold for everybody; what differs by party and module are its terms (routing/policies).
+
+    Seconds, unless said otherwise.
+    """
 
     connect: float = 3.0
-    attempt: float = 10.0
     spare: float = 0.25
-    attempts: int = 2
-    backoff: float = 1.0
-    backoff_most: float = 8.0
     broadcasts_at_once: int = 8
     directed_at_once: int = 64
     begun_a_turn: int = 8
@@ -75,7 +75,10 @@ def retry_after(failure: Answered | OcpiError) -> float | None:
     return float(value) if value.isascii() and value.isdigit() and len(value) < 7 else None
 
 
-def pause(settings: DeliverySettings, attempts: int, asked: float | None, jitter: float) -> float:
-    """Seconds until the next attempt after `attempts` were made; `jitter` is uniform in [0, 1)."""
-    wait: float = min(settings.backoff * 2 ** min(attempts - 1, 16), settings.backoff_most) * (0.5 + jitter)
-    return wait if asked is None else max(wait, min(asked, settings.unsettled_most))
+def pause(terms: Terms, attempts: int, asked: float | None, jitter: float, *, most: float) -> float:
+    """Seconds until the next attempt after `attempts` were made; `jitter` is uniform in [0, 1).
+
+    What the recipient `asked` for is given to it, up to `most`.
+    """
+    wait: float = min(terms.backoff_seconds * 2 ** min(attempts - 1, 16), terms.backoff_most_seconds) * (0.5 + jitter)
+    return wait if asked is None else max(wait, min(asked, most))

@@ -10,6 +10,7 @@ from connectors.values import InterfaceRole, PartyId, Role
 from routing import resolve, resync
 from routing.directory import Directory, Hosted, Party
 from routing.event import Event
+from routing.policies import Terms
 
 
 class DirectoryResolver:
@@ -54,6 +55,9 @@ class DirectoryResolver:
     def may_have(self, platform: str) -> bool:
         """Whether anything that it missed is sent to this platform."""
         return resync.may_have(self._directory(), platform)
+
+    def terms(self, party: PartyId, module: str) -> Terms:
+        return self._directory().policies.terms(party, module)
 
     def reachable(self, platform: str) -> bool:
         return resync.reachable(self._directory(), platform)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from connectors.values import PartyId, Role
-from hub.cli import listing, output, pulling
+from hub.cli import listing, output, policy, pulling
 from hub.cli.calling import OperatorApi, party_path
 from hub.settings import load_or_exit
 from routing.directory import Validate
@@ -263,11 +263,22 @@ def _print(shown: dict[str, Any], *, json: bool) -> None:
         return
     output.line(f"{shown['party']}  {shown['status']}")
     output.line(f"complete in lists of everybody's: {_complete(shown)}")
+    for terms, modules in _delivery(shown):
+        output.line(f"delivery of {modules}: {terms}")
     for row in shown["pulls"]:
         output.line(f"list of {row['module']}: {pulling.told(row)}")
     for platform in shown["platforms"]:
         output.line("")
         print_platform(platform)
+
+
+def _delivery(shown: dict[str, Any]) -> list[tuple[str, str]]:
+    """The terms of delivery, and the modules for which they are the same."""
+    found: dict[str, list[str]] = {}
+    for row in shown["delivery"]:
+        by = f" ({', '.join(row['policies'])})" if row["policies"] else ""
+        found.setdefault(policy.told(row) + by, []).append(row["module"])
+    return [(terms, ", ".join(modules)) for terms, modules in found.items()]
 
 
 def print_platform(platform: dict[str, Any]) -> None:

@@ -151,17 +151,20 @@ class Relay:
                 except NotConnected as error:
                     self._signs.failed(forward.to.platform)
                     at, ms = call.at + int((now - call.started) * 1000), int((self._clock.monotonic() - now) * 1000)
-                    if not await self._once_more(forward, error, until):
+                    if not await self._once_more(forward, row.module, error, until):
                         raise
                     forward.tried += ((at, error.message, ms),)
                 now = self._clock.monotonic()
         finally:
             call.waited += self._clock.monotonic() - began
 
-    async def _once_more(self, forward: Forward, error: NotConnected, until: float) -> bool:
+    def _refused_again(self, forward: Forward, module: str) -> bool:
+        return self._registry.directory.policies.terms(forward.to.party.id, module).refused_again
+
+    async def _once_more(self, forward: Forward, module: str, error: NotConnected, until: float) -> bool:
         """Whether to try again; a pause before it where the recipient has been tried at once already."""
         if not forward.patient:
-            return error.refused and forward.attempts == 1
+            return error.refused and forward.attempts == 1 and self._refused_again(forward, module)
         pause = PAUSES[min(forward.attempts, len(PAUSES)) - 1]
         if self._clock.monotonic() + pause >= until:
             return False

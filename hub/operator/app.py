@@ -28,6 +28,7 @@ from hub.operator.operations import Operations
 from hub.operator.parties import Parties
 from hub.operator.platforms import Platforms
 from hub.operator.poison import Poison
+from hub.operator.policies import PoliciesApi
 from hub.operator.readiness import Readiness
 from hub.operator.requests import BadRequest, ChangedMeanwhile
 from hub.operator.watching import OPEN_PATHS, Watching
@@ -54,6 +55,7 @@ def operator_app(
         *Parties(desk, store).operations(),
         *Platforms(desk, store).operations(),
         *AgreementsApi(desk.registry).operations(),
+        *PoliciesApi(desk.registry).operations(),
         *Poison(store).operations(),
         *Exchanges(store).operations(),
     )

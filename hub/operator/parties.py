@@ -14,6 +14,7 @@ from hub.operator.answers import answer, failure
 from hub.operator.editing import edited
 from hub.operator.operations import Asked, Operation, Operations
 from hub.operator.pages import PageQuery, cut, page
+from hub.operator.policies import of_party
 from hub.operator.requests import Complete, Invite, Nothing, Pull
 from hub.pulling import progress
 from routing import complete
@@ -63,7 +64,8 @@ class Parties:
         platforms = list(self._desk.registry.directory.platforms.values())
         marks, since = await self._store.load_marks(), await complete.since(self._store, party)
         pulls, asked = await progress.read(self._store), await progress.asked(self._store)
-        shown = views.shown(party, platforms, marks, since, pulls, asked)
+        delivery = of_party(self._desk.registry.directory.policies, party)
+        shown = views.shown(party, platforms, marks, since, pulls, asked, delivery)
         return _unknown(party) if shown is None else answer(shown)
 
     async def _suspend(self, asked: Plain) -> web.Response:

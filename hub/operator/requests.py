@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_origin
 
 from multidict import MultiMapping
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -107,6 +107,31 @@ class PutAgreement(_Body):
     def agreement(self, now: int) -> Agreement:
         """Raises BadRequest."""
         return Agreement.of(self.effect, party_or_any(self.one), party_or_any(self.other), self.modules, now)
+
+
+class PolicyQuery(_Body):
+    """Which policy is meant."""
+
+    party: Annotated[str, Field(description="A party as COUNTRY-PARTY, or any")] = ANY
+    module: Annotated[str, Field(description="Empty: all")] = ""
+
+
+class PutPolicy(_Body):
+    """PUT /api/policies: `party` is the recipient as `COUNTRY-PARTY`, or `any`; no module is all.
+
+    A term that is left out, or null, is not set: what is less specific decides it.
+    """
+
+    party: str = ANY
+    module: str = ""
+    attempts: int | None = None
+    attempt_seconds: float | None = None
+    backoff_seconds: float | None = None
+    backoff_most_seconds: float | None = None
+    refused_again: bool | None = None
+
+    def terms(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"party", "module"})
 
 
 class PatchSettings(_Body):

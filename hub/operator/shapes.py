@@ -165,6 +165,7 @@ class PartyShown(Shape):
     status: Status
     complete: dict[str, Moment] = Field(description="The modules of which the hub has all that it owns, and since when")
     pulls: list[PullShown] = Field(description="The lists that are read from the platforms that host it")
+    delivery: list[ModuleTerms] = Field(description="By which terms it is sent what is for it, module by module")
     platforms: list[PlatformShown] = Field(description="That host it or did, the present one first")
 
 
@@ -206,6 +207,49 @@ class AgreementPage(Paged):
 
 
 class AgreementRemoved(Shape):
+    removed: str = Field(description="Its id")
+
+
+# --- policies --------------------------------------------------------------------------------------------------------
+
+
+class TermsShown(Shape):
+    """What holds for a delivery."""
+
+    attempts: int = Field(description="Of a broadcast until it is given up to a resync")
+    attempt_seconds: float = Field(description="What one attempt of a broadcast may take")
+    backoff_seconds: float = Field(description="Pause after the first attempt; it doubles with each")
+    backoff_most_seconds: float
+    refused_again: bool = Field(
+        description="Whether what has a caller waiting is tried once more where the connection was refused"
+    )
+    policies: list[str] = Field(description="Ids of the policies that had a say, the most specific first")
+
+
+class ModuleTerms(TermsShown):
+    module: str
+
+
+class PolicyShown(Shape):
+    """What an operator set for deliveries; null: this policy does not set it."""
+
+    id: str
+    party: str = Field(description="The recipient, or any")
+    module: str | None = Field(description="null: all")
+    attempts: int | None
+    attempt_seconds: float | None
+    backoff_seconds: float | None
+    backoff_most_seconds: float | None
+    refused_again: bool | None
+    created: int = Field(description="UTC, milliseconds since 1970")
+
+
+class PolicyPage(Paged):
+    policies: list[PolicyShown]
+    default: TermsShown = Field(description="What holds where no policy says anything")
+
+
+class PolicyRemoved(Shape):
     removed: str = Field(description="Its id")
 
 

@@ -64,10 +64,12 @@ def shown(
     complete: Mapping[str, int],
     pulls: Pulls,
     asked: Mapping[tuple[str, str], int],
+    delivery: Sequence[Json],
 ) -> Json | None:
     """Everything of a party and the platforms that host it or did; None when the hub does not know it.
 
-    `complete` is since when (UTC ms) the hub has all that it owns of a module, `asked` when a list was asked for last.
+    `complete` is since when (UTC ms) the hub has all that it owns of a module, `asked` when a list was asked for last,
+    `delivery` its terms by module.
     """
     hosts = [platform for platform in platforms if any(one.id == party for one, _ in hosted(platform))]
     if not hosts:
@@ -85,6 +87,7 @@ def shown(
             for key, progress in sorted(pulls.items())
             if key[0] in {platform.id for platform in hosts}
         ],
+        "delivery": list(delivery),
         "platforms": [platform_shown(platform, party, marks) for platform in hosts],
     }
 

@@ -25,6 +25,7 @@ from hub.rewriter import Rewriter
 from hub.settings import Settings
 from routing.clock import Clock
 from routing.log.port import Log
+from routing.policies import Terms
 from routing.store.port import Store, StoreError
 
 LEAST_SETTLE: Final = 2.0
@@ -68,7 +69,13 @@ async def open_common(
         ],
     )
     keys = await find_keys(settings, engines.store)
-    registry = Registry(engines.store, keys, hub=settings.party, default=settings.default_effect)
+    registry = Registry(
+        engines.store,
+        keys,
+        hub=settings.party,
+        default=settings.default_effect,
+        terms=Terms(attempt_seconds=settings.broadcast_seconds),
+    )
     try:
         await registry.start()
     except StoreError as error:

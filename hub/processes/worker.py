@@ -34,7 +34,6 @@ def delivery(settings: Settings) -> DeliverySettings:
     """The bounds of delivery as they are set."""
     return DeliverySettings(
         connect=settings.connect_seconds,
-        attempt=settings.broadcast_seconds,
         broadcasts_at_once=settings.lane_concurrency,
         waiting_most=settings.lane_max_waiting,
         unsettled_most=settings.unsettled_seconds,

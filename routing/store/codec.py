@@ -23,6 +23,8 @@ from connectors.values import InterfaceRole, Module, PartyId, Role
 from routing.agreements import Agreement, Effect
 from routing.directory import Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
 from routing.log.port import Headers, Position
+from routing.policies import NAMES as TERMS
+from routing.policies import Policy
 from routing.state import ObjectState, Part, StateKey
 from routing.store.port import CdrKey, Mark
 
@@ -136,6 +138,23 @@ def decode_agreement(record: bytes) -> Agreement:
     document = orjson.loads(record)
     one, other = (None if party is None else PartyId(*party) for party in (document["one"], document["other"]))
     return Agreement(Effect(document["effect"]), one, other, tuple(document["modules"]), document["created"])
+
+
+# --- policies --------------------------------------------------------------------------------------------------------
+
+
+def encode_policy(policy: Policy) -> bytes:
+    """A JSON document of what is set; a party is `[country_code, party_id]`, null for any."""
+    scope = {"party": [*policy.party] if policy.party else None, "module": policy.module, "created": policy.created}
+    return orjson.dumps(scope | policy.terms())
+
+
+def decode_policy(record: bytes) -> Policy:
+    """Raises KeyError, TypeError or ValueError for what is none. Terms of a later release are passed over."""
+    document = orjson.loads(record)
+    party = None if document["party"] is None else PartyId(*document["party"])
+    terms = {name: document[name] for name in TERMS if name in document}
+    return Policy(party, document["module"], created=document["created"], **terms)
 
 
 # --- object state ----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from connectors.values import PartyId, Role
 from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
+from routing.policies import Policy
 from routing.state import ObjectState, StateKey
 from routing.store.codec import contract_key, contract_of, held, moment, state_key
 from routing.store.memory_archive import ArchiveData, MemoryArchive
@@ -52,6 +53,7 @@ class MemoryData:
     marked: int = 0
     platforms: dict[str, Platform] = field(default_factory=dict)
     agreements: dict[str, Agreement] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
     states: dict[StateKey, ObjectState] = field(default_factory=dict)
     cdrs: dict[CdrKey, CdrRecord] = field(default_factory=dict)
     marks: dict[tuple[str, TopicPartition], Mark] = field(default_factory=dict)
@@ -143,6 +145,26 @@ class MemoryStore:
         if found:
             self._directory_changed()
         await self._after("remove_agreement")
+        return found
+
+    async def load_policies(self) -> Sequence[Policy]:
+        await self._before("load_policies")
+        loaded = tuple(self.data.policies.values())
+        await self._after("load_policies")
+        return loaded
+
+    async def save_policy(self, policy: Policy) -> None:
+        await self._before("save_policy")
+        self.data.policies[policy.id] = policy
+        self._directory_changed()
+        await self._after("save_policy")
+
+    async def remove_policy(self, id: str) -> bool:
+        await self._before("remove_policy")
+        found = self.data.policies.pop(id, None) is not None
+        if found:
+            self._directory_changed()
+        await self._after("remove_policy")
         return found
 
     def watch(self, changed: Callable[[], None]) -> None:

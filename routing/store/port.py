@@ -13,6 +13,7 @@ from connectors.values import PartyId
 from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import Headers, Position, TopicPartition
+from routing.policies import Policy
 from routing.state import ObjectState, StateKey
 from routing.store.archive import Archive
 
@@ -214,6 +215,15 @@ class Store(Protocol):
         """Insert it, or replace the one of its id; the directory's revision grows by one."""
 
     async def remove_agreement(self, id: str) -> bool:
+        """The directory's revision grows by one if there was one of this id; whether there was."""
+
+    async def load_policies(self) -> Sequence[Policy]:
+        """Every delivery policy. Loaded after the platforms it is never older than their revision says."""
+
+    async def save_policy(self, policy: Policy) -> None:
+        """Insert it, or replace the one of its id; the directory's revision grows by one."""
+
+    async def remove_policy(self, id: str) -> bool:
         """The directory's revision grows by one if there was one of this id; whether there was."""
 
     def watch(self, changed: Callable[[], None]) -> None:

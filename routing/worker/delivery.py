@@ -71,8 +71,8 @@ class Delivery:
             mark=self._mark_wave, cover=self._cover_wave, store_away=store_away,
         )  # fmt: skip
         self._newests = Newests(
-            hub=hub, sender=sender, resolver=resolver, states=states, settings=settings, permit=self._permit,
-            let_in_to=self._let_in_to, mark=self._mark_slot,
+            hub=hub, sender=sender, resolver=resolver, states=states, permit=self._permit, let_in_to=self._let_in_to,
+            mark=self._mark_slot,
         )  # fmt: skip
         self.marking = Marking(marks, ended)
         self._directed = directed

@@ -161,7 +161,8 @@ class DirectedPushes:
         try:
             return await self._once(item, push, permit)
         except NotConnected as error:
-            if not error.refused or self.latest_start(event) <= 0:
+            again = error.refused and self._resolver.terms(to.party.id, event.module).refused_again
+            if not again or self.latest_start(event) <= 0:
                 raise
         return await self._once(item, push, permit)
 

@@ -12,7 +12,7 @@ from routing.event import Event
 from routing.fold import Request, replaces_all
 from routing.log.port import Position, TopicPartition
 from routing.outbound import speaker
-from routing.policy import DeliverySettings, Outcome, ended
+from routing.policy import Outcome, ended
 from routing.state import StateKey
 from routing.store.port import StoreAway
 from routing.worker.lane import Lane
@@ -31,7 +31,6 @@ class Newests:
         sender: Sender,
         resolver: Resolver,
         states: States,
-        settings: DeliverySettings,
         permit: Callable[[Slot], Callable[[], bool]],
         let_in_to: Callable[[TopicPartition], Position | None],
         mark: Callable[[Lane, Slot, str], None],
@@ -40,7 +39,6 @@ class Newests:
         self._sender = sender
         self._resolver = resolver
         self._states = states
-        self._settings = settings
         self._permit = permit
         self._let_in_to = let_in_to
         self._mark = mark
@@ -84,13 +82,14 @@ class Newests:
     async def _send(
         self, slot: Slot, event: Event, hosted: Hosted, requests: tuple[Request, ...], position: Position
     ) -> Outcome | None:
+        within = self._resolver.terms(slot.key.recipient, event.module).attempt_seconds
         for request in requests:
             push = Push(
                 hosted, speaker(hosted.platform, event.owner, self._hub), event.module, request.operation,
                 event.path + request.path, event.query, request.body, resync.correlation_id(slot.tp, position),
             )  # fmt: skip
             try:
-                answered = await self._sender.push(push, within=self._settings.attempt, permit=self._permit(slot))
+                answered = await self._sender.push(push, within=within, permit=self._permit(slot))
             except OcpiError:
                 return None
             outcome = ended(answered)

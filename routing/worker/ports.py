@@ -10,6 +10,7 @@ from connectors.values import PartyId
 from routing.directory import Hosted
 from routing.event import Event
 from routing.outbound import Answered
+from routing.policies import Terms
 from routing.policy import Outcome
 
 
@@ -54,6 +55,9 @@ class Resolver(Protocol):
 
     def may_have(self, platform: str) -> bool:
         """Whether anything that it missed is sent to this platform; else its marks end as skipped."""
+
+    def terms(self, party: PartyId, module: str) -> Terms:
+        """By which terms this party is sent what is of this module."""
 
     def reachable(self, platform: str) -> bool:
         """Whether it counts as reachable."""

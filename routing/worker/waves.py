@@ -88,9 +88,10 @@ class Waves:
                 hosted, speaker(hosted.platform, event.owner, self._hub), event.module, request.operation,
                 event.path[:3] + request.path, event.query, request.body, wave.entries[-1].identity[1],
             )  # fmt: skip
+            within = self._resolver.terms(party, event.module).attempt_seconds
             failure: Answered | OcpiError
             try:
-                failure = await self._sender.push(push, within=self._settings.attempt, permit=self._permit(slot))
+                failure = await self._sender.push(push, within=within, permit=self._permit(slot))
             except OcpiError as error:
                 failure = error
             else:
@@ -159,11 +160,13 @@ class Waves:
             wave.entries += later.entries
             del slot.queue[1]
             lane.waiting -= 1
-        if wave.attempts >= self._settings.attempts and not self._store_away():
-            self._mark(lane, slot, wave, _why(failure))
+        terms = self._resolver.terms(slot.key.recipient, slot.event.module)
+        if wave.attempts >= terms.attempts and not self._store_away():
+            self._mark(lane, slot, wave, f"{_why(failure)} (attempt {wave.attempts} of {terms.attempts}: {terms.by})")
             return
         # without a store to mark it in it is tried on
-        delay = pause(self._settings, wave.attempts, retry_after(failure), self._random.random())
+        most = self._settings.unsettled_most
+        delay = pause(terms, wave.attempts, retry_after(failure), self._random.random(), most=most)
         slot.resting = True
         asyncio.get_running_loop().call_later(delay, self._rested, lane, slot)
 

@@ -15,6 +15,7 @@ from connectors.values import InterfaceRole, PartyId, Role
 from routing.agreements import Agreement, Effect
 from routing.directory import Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
 from routing.log.port import Position, TopicPartition
+from routing.policies import Policy
 from routing.state import ObjectState, Part, StateKey
 from routing.store.codec import state_key, state_key_of
 from routing.store.port import (
@@ -1032,4 +1033,37 @@ async def test_a_change_of_an_agreement_is_one_of_the_directory(store: Store) ->
     assert before < saved < removed
     assert list(await store.load_agreements()) == []
     assert not await store.remove_agreement(agreement.id)
+    assert (await store.load_platforms())[0] == removed
+
+
+# --- policies --------------------------------------------------------------------------------------------------------
+
+
+async def test_policies_come_back_whole_and_one_of_the_same_scope_is_replaced(harness: Harness) -> None:
+    named = Policy.of(EMSP, "locations", attempts=3, backoff_seconds=0.25, refused_again=False, created=5)
+    hub = Policy.of(attempt_seconds=5.0)
+    for policy in (named, hub, Policy.of(EMSP, "locations", backoff_most_seconds=4.0, created=6)):
+        await harness.store.save_policy(policy)
+    store = await harness.reopen()
+    assert {one.id: one for one in await store.load_policies()} == {
+        named.id: Policy.of(EMSP, "locations", backoff_most_seconds=4.0, created=6),
+        hub.id: hub,
+    }
+
+
+async def test_a_change_of_a_policy_is_one_of_the_directory(store: Store) -> None:
+    policy = Policy.of(EMSP, attempts=3)
+    told = asyncio.Event()
+    store.watch(told.set)
+    before, _ = await store.load_platforms()
+    await store.save_policy(policy)
+    await asyncio.wait_for(told.wait(), 5)
+    saved, _ = await store.load_platforms()
+    told.clear()
+    assert await store.remove_policy(policy.id)
+    await asyncio.wait_for(told.wait(), 5)
+    removed, _ = await store.load_platforms()
+    assert before < saved < removed
+    assert list(await store.load_policies()) == [] == list(await store.load_agreements())
+    assert not await store.remove_policy(policy.id)
     assert (await store.load_platforms())[0] == removed

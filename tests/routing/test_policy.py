@@ -9,7 +9,8 @@ from multidict import CIMultiDict
 
 from connectors.errors import NotConnected
 from routing.outbound import Answered
-from routing.policy import DeliverySettings, Outcome, ended, pause, retry_after
+from routing.policies import Terms
+from routing.policy import Outcome, ended, pause, retry_after
 
 
 def answered(http: int, code: int, **headers: str) -> Answered:
@@ -45,5 +46,4 @@ def test_retry_after_is_read_in_whole_seconds_only() -> None:
 
 @given(st.integers(1, 50), st.none() | st.floats(0, 1e6), st.floats(0, 0.999))
 def test_a_pause_has_bounds_whatever_a_recipient_asks_for(attempts: int, asked: float | None, jitter: float) -> None:
-    settings = DeliverySettings()
-    assert 0 < pause(settings, attempts, asked, jitter) <= settings.unsettled_most
+    assert 0 < pause(Terms(), attempts, asked, jitter, most=30.0) <= 30.0

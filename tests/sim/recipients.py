@@ -17,7 +17,20 @@ from routing.worker.ports import Push
 from tests.sim.loop import VirtualLoop
 from tests.witnesses import Begun, Recipient, seqs_of
 
-MOODS = ("well", "well", "well", "slow", "refusing", "broken", "busy", "hanging", "resetting", "lossy", "picky")
+MOODS = (
+    "well",
+    "well",
+    "well",
+    "slow",
+    "refusing",
+    "broken",
+    "busy",
+    "hanging",
+    "resetting",
+    "lossy",
+    "picky",
+    "flapping",
+)
 
 
 class Recipients:
@@ -41,6 +54,8 @@ class Recipients:
             async with asyncio.timeout(within):
                 await asyncio.sleep(self._random.choice((0.0, 0.001, 0.02)))
                 mood = "well" if self.calm else recipient.mood
+                if mood == "flapping":
+                    mood = "hanging" if int(started) % 2 else "refusing" if int(started) % 4 else "well"
                 if mood == "refusing":
                     raise NotConnected("refused", refused=self._random.random() < 0.5)
                 if not permit():

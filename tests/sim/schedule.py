@@ -8,6 +8,7 @@ from typing import Any
 
 from connectors.values import PartyId
 from routing.event import Operation
+from routing.policies import Policy
 from routing.worker.worker import GROUP
 from tests.judging import judge
 from tests.sim.loop import VirtualLoop
@@ -227,6 +228,23 @@ async def _directory(world: World) -> None:
     world.directory_changes()
 
 
+async def _policy(world: World) -> None:
+    """An operator sets and takes back policies, whatever is under way."""
+    random = world.random
+    scopes = random.sample(
+        [(None, ""), (None, "locations"), (EMSPS[0], ""), (EMSPS[2], "tariffs")], random.randrange(4)
+    )
+    world.policies_change(
+        *(
+            Policy.of(
+                party, module, attempts=random.choice((1, 2, 5)), attempt_seconds=random.choice((1.0, 10.0, 25.0)),
+                backoff_seconds=random.choice((0.05, 4.0)), refused_again=random.random() < 0.5,
+            )
+            for party, module in scopes
+        )
+    )  # fmt: skip
+
+
 async def _bounce(world: World) -> None:
     """Some partitions are given up and dealt anew, as when a member of the group comes or goes; the others stay."""
     group = world.log._groups[GROUP]
@@ -261,5 +279,5 @@ async def _expire(world: World) -> None:
 PROCESSES = (_kill, _kill, _restart, _join, _rebalance, _bounce, _expire)
 """What happens to the processes of a run and to what they own ..."""
 
-ENGINES = (_store_away, _store_away, _store_away, _log_trouble, _log_away, _poison, _directory)
+ENGINES = (_store_away, _store_away, _store_away, _log_trouble, _log_away, _poison, _directory, _policy)
 """... meanwhile to the engines, and to what is on them."""

@@ -18,6 +18,7 @@ from routing.event import Event, Operation
 from routing.log.faults import Faults, RandomFaults
 from routing.log.memory import MemoryLog
 from routing.log.port import Headers, LogError, PublishRefused, Record, ReplyTo, TopicPartition
+from routing.policies import Policies, Policy
 from routing.policy import DeliverySettings
 from routing.resolving import DirectoryResolver
 from routing.state import ObjectState, key_of
@@ -84,6 +85,8 @@ class Process:
     worker: Worker
     store: SimulatedStore
     edge: ReplyTo
+    known: list[Directory]
+    """The directory as it knows it."""
     waiting: dict[str, asyncio.Future[replies.Reply]] = field(default_factory=dict)
     alive: bool = True
 
@@ -119,6 +122,12 @@ class World:
         """Edges know a newer directory; workers learn of it when they ask the store."""
         self.directory = replace_revision(self.directory)
 
+    def policies_change(self, *policies: Policy) -> None:
+        """Every process learns of it at once, as it would of a change that it follows."""
+        self.directory = replace_revision(self.directory, Policies(policies))
+        for process in self.processes:
+            process.known[0] = self.directory
+
     # --- processes ---------------------------------------------------------------------------------------------------
 
     async def start_process(self) -> Process:
@@ -142,7 +151,7 @@ class World:
             resolver=DirectoryResolver(lambda: known[0], reload), locate=locate, clock=self.clock,
             random=self.random, observer=watching, settings=self.settings, member=name,
         )  # fmt: skip
-        process = Process(name, worker, store, ReplyTo(name, 0))
+        process = Process(name, worker, store, ReplyTo(name, 0), known)
         waiting = process.waiting
 
         def on_reply(headers: Headers, value: bytes) -> None:
@@ -355,9 +364,10 @@ class World:
         return left
 
 
-def replace_revision(known: Directory) -> Directory:
-    """The same directory, a revision later."""
-    return Directory(known.platforms.values(), hub=HUB, revision=known.revision + 1)
+def replace_revision(known: Directory, policies: Policies | None = None) -> Directory:
+    """The same directory, a revision later, or with other policies."""
+    kept = policies or known.policies
+    return Directory(known.platforms.values(), hub=HUB, revision=known.revision + 1, policies=kept)
 
 
 def _is_event(record: Record) -> bool:

@@ -10,8 +10,9 @@ from connectors.values import PartyId
 from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
+from routing.policies import Policy
 from routing.state import ObjectState, StateKey
-from routing.store.embedded import agreements, leases, platforms, records
+from routing.store.embedded import agreements, leases, platforms, policies, records
 from routing.store.embedded import states as objects
 from routing.store.embedded.archive import EmbeddedArchive
 from routing.store.embedded.schema import FILE, open_reader, open_writer
@@ -75,6 +76,15 @@ class EmbeddedStore:
 
     async def remove_agreement(self, id: str) -> bool:
         return await self._writer.submit(lambda c: agreements.remove(c, id), landed=self._changed)
+
+    async def load_policies(self) -> Sequence[Policy]:
+        return await self._reader.submit(policies.load)
+
+    async def save_policy(self, policy: Policy) -> None:
+        await self._writer.submit(lambda c: policies.save(c, policy), landed=self._changed)
+
+    async def remove_policy(self, id: str) -> bool:
+        return await self._writer.submit(lambda c: policies.remove(c, id), landed=self._changed)
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)

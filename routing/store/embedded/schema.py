@@ -83,6 +83,7 @@ MIGRATIONS: Final[Migrations] = (
         "ALTER TABLE marks ADD COLUMN resync BLOB",
         "CREATE INDEX states_position ON states (epoch, offset)",
     ),
+    ("CREATE TABLE policies (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID",),
 )
 
 

@@ -9,8 +9,9 @@ from connectors.values import PartyId
 from routing.agreements import Agreement
 from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
+from routing.policies import Policy
 from routing.state import ObjectState, StateKey
-from routing.store.mongo import agreements, leases, platforms, records
+from routing.store.mongo import agreements, leases, platforms, policies, records
 from routing.store.mongo import states as objects
 from routing.store.mongo.archive import MongoArchive
 from routing.store.mongo.connection import Connection
@@ -74,6 +75,15 @@ class MongoStore:
 
     async def remove_agreement(self, id: str) -> bool:
         return await self._run(agreements.remove, id)
+
+    async def load_policies(self) -> Sequence[Policy]:
+        return await self._run(policies.load)
+
+    async def save_policy(self, policy: Policy) -> None:
+        await self._run(policies.save, policy)
+
+    async def remove_policy(self, id: str) -> bool:
+        return await self._run(policies.remove, id)
 
     def watch(self, changed: Callable[[], None]) -> None:
         self._watchers.append(changed)

@@ -1,7 +1,7 @@
 """The directory in MongoDB: a document a platform, with what it holds and its credentials beside it.
 
 Each save is one change of one document, so no transaction is needed and none can be left half done. Who holds a party
-is decided by a unique index. The directory's revision is the sum of the revisions of its platforms and agreements,
+is decided by a unique index. The directory's revision is the sum of those of its platforms, agreements and policies,
 which lie in one collection: each save raises one of them by one, and none is ever deleted.
 """
 

@@ -190,6 +190,32 @@ async def test_settings_are_shown_without_secrets(monkeypatch: pytest.MonkeyPatc
     assert "canary" not in (await run("settings")).output
 
 
+async def test_policies_are_set_listed_shown_and_taken_back(operator: Operating) -> None:
+    made = await output(
+        "policy", "set", "--party", "de-ems", "--module", "tokens", "--attempts", "3", "--no-refused-again", "--json"
+    )
+    assert made == made | {"id": "DE-EMS/tokens", "attempts": 3, "refused_again": False, "backoff_seconds": None}
+    assert (await run("policy", "set", "--attempt-seconds", "5")).stdout == "from now on: any/* attempt_seconds=5\n"
+    listed = await output("policy", "list", "--json")
+    assert [one["id"] for one in listed["policies"]] == ["DE-EMS/tokens", "any/*"]
+    assert (listed["default"]["attempts"], listed["default"]["policies"]) == (2, [])
+    assert "else: attempts=2 attempt_seconds=10 " in (await run("policy", "list")).stdout
+    terms = operator.hub.registry.directory.policies.terms(EMS, "tokens")
+    assert (terms.attempts, terms.attempt_seconds, terms.refused_again) == (3, 5.0, False)
+    await output("party", "invite", "DE", "EMS", "EMSP", "--json")
+    shown = await run("party", "show", "DE", "EMS")
+    assert "delivery of tokens: attempts=3 attempt_seconds=5 " in shown.stdout
+    assert "refused_again=no (DE-EMS/tokens, any/*)" in shown.stdout
+    wrong = await run("policy", "set", "--attempts", "99")
+    assert (wrong.exit_code, wrong.stderr.startswith("attempts is 99; a number of 1 to 20 belongs there")) == (1, True)
+    wrong = await run("policy", "unset", "--party", "DE-EMS")
+    assert (wrong.exit_code, wrong.stderr) == (1, "there is no policy DE-EMS/*; `ocpi-hub policy list` shows all\n")
+    assert await output("policy", "unset", "--party", "DE-EMS", "--module", "tokens", "--json") == {
+        "removed": "DE-EMS/tokens"
+    }
+    assert operator.hub.registry.directory.policies.terms(EMS, "tokens").attempts == 2
+
+
 async def test_agreements_are_made_listed_and_taken_back(operator: Operating) -> None:
     made = await output("agreement", "deny", "nl-tnm", "DE-EMS", "--module", "tariffs", "--module", "cdrs", "--json")
     assert made == made | {"id": "DE-EMS/NL-TNM/cdrs,tariffs", "effect": "deny", "modules": ["cdrs", "tariffs"]}

@@ -118,7 +118,7 @@ async def test_every_list_has_pages_and_a_filter(served: dict[str, Any]) -> None
         if "get" in methods and "{" not in path and path.startswith("/api/")
     ]
     searched = {"/api/exchanges"}  # whose rows are too many to be counted or passed over
-    listed = ["/api/parties", "/api/platforms", "/api/agreements", "/api/poison"]
+    listed = ["/api/parties", "/api/platforms", "/api/agreements", "/api/policies", "/api/poison"]
     assert [path for path, _ in lists if path not in searched] == listed
     for path, one in lists:
         if path in searched:
