@@ -12,6 +12,9 @@ from connectors.errors import InvalidParameters
 # its last quote; possessive quantifiers keep the whole walk linear.
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+("?)(?:[ \t\r\n]*+(:)[ \t\r\n]*+)?|[\[\]{}]', re.DOTALL)
 _OPEN = (b"{", b"[")
+_CLOSED = (b"}", b"]")
+_STRING = re.compile(rb'"[^"]*+"')
+_VALUE = re.compile(rb'[ \t\r\n]*+:[ \t\r\n]*+("[^"]*+")')
 _SPACE = b" \t\r\n"
 
 
@@ -40,6 +43,8 @@ def _spans(body: bytes, key: str) -> list[tuple[int, int]]:
     if not body.lstrip(_SPACE).startswith(b"{"):
         raise InvalidParameters("the body must be a JSON object")
     plain = _quoted(key, key)
+    if (span := _plain_span(body, plain)) is not None:
+        return [span]
     spans: list[tuple[int, int]] = []
     depth = 0
     begin: int | None = None  # where a value of `key` must begin
@@ -62,6 +67,21 @@ def _spans(body: bytes, key: str) -> list[tuple[int, int]]:
     if begin is not None:
         raise InvalidParameters(f"$.{key}: must be a string")
     return spans
+
+
+def _plain_span(body: bytes, key: bytes) -> tuple[int, int] | None:
+    """The same of a body without one backslash, in which `key` stands once: without walking through all of it.
+
+    None where that is not so, or where what stands there is no member at the top, or no string.
+    """
+    at = body.find(key)
+    if at < 0 or b"\\" in body or body.find(key, at + 1) >= 0:
+        return None
+    before = _STRING.sub(b"", body[:at])
+    if b'"' in before or sum(map(before.count, _OPEN)) - sum(map(before.count, _CLOSED)) != 1:
+        return None
+    value = _VALUE.match(body, at + len(key))
+    return value.span(1) if value is not None else None
 
 
 def _is(raw: bytes, plain: bytes, key: str) -> bool:

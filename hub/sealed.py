@@ -12,6 +12,7 @@ import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final, Literal, get_args
@@ -67,8 +68,11 @@ def seal(rewrite: Rewrite, base_url: str, keys: Keys) -> str | None:
 
     Raises InvalidParameters for a URL that is none.
     """
-    url = base_url + _text(keys.seal(pack(rewrite), _CONTEXT))
-    return url if len(url) <= MAX_URL else None
+    for deflate in (False, True):  # deflating takes longer than all the rest, so only where it is needed
+        url = base_url + _text(keys.seal(pack(rewrite, deflate=deflate), _CONTEXT))
+        if len(url) <= MAX_URL:
+            return url
+    return None
 
 
 def open_ref(ref: str, keys: Keys, now: int, origins: Origins) -> Rewrite:
@@ -105,29 +109,33 @@ def unlock(ref: str, content: bytes, keys: Keys, now: int, origins: Origins) -> 
 # --- packing ---------------------------------------------------------------------------------------------------------
 
 
-def pack(rewrite: Rewrite) -> bytes:
-    """One byte of flags, expiry, parties, platforms, origin, rest of the URL; as short as it will go."""
-    flags = _KINDS.index(rewrite.kind)
-    caller, caller_flag = _pack_id(rewrite.caller)
-    target, target_flag = _pack_id(rewrite.target)
-    origin = origin_of(rewrite.url)
+def pack(rewrite: Rewrite, *, deflate: bool = True) -> bytes:
+    """One byte of flags, expiry, parties, platforms, origin, rest of the URL; with `deflate` as short as it will go.
+
+    Raises InvalidParameters for a URL that is none.
+    """
+    url = rewrite.url
+    origin_of(url)
+    written = _PREFIX.sub(r"\1", url)
+    flags, between, as_written = _pack_ends(rewrite.caller, rewrite.target, rewrite.to, rewrite.sender, written)
+    if not as_written:
+        url = url[len(written) :]
+    short, deflated = _squeeze(url, deflate=deflate)
+    flags |= _KINDS.index(rewrite.kind) | deflated << 6
+    return b"".join((bytes((flags,)), rewrite.expires.to_bytes(6, "big"), between, short))
+
+
+@lru_cache(maxsize=4096)
+def _pack_ends(caller: str, target: str, to: PartyId, sender: PartyId, written: str) -> tuple[int, bytes, bool]:
+    """What the URLs between the same two have in common: its flags, its bytes, and whether the whole URL is packed."""
+    from_id, from_flag = _pack_id(caller)
+    to_id, to_flag = _pack_id(target)
+    origin = origin_of(written)
     spellings = _spellings(origin)
-    written = _PREFIX.sub(r"\1", rewrite.url)
     spelling = spellings.index(written) if written in spellings else _AS_WRITTEN
-    short, deflated = _squeeze(rewrite.url[len(written) :] if spelling != _AS_WRITTEN else rewrite.url)
-    flags |= caller_flag << 2 | target_flag << 3 | spelling << 4 | deflated << 6
-    return b"".join(
-        (
-            bytes((flags,)),
-            rewrite.expires.to_bytes(6, "big"),
-            _pack_party(rewrite.to),
-            _pack_party(rewrite.sender),
-            caller,
-            target,
-            _digest(origin),
-            short,
-        )
-    )
+    flags = from_flag << 2 | to_flag << 3 | spelling << 4
+    between = b"".join((_pack_party(to), _pack_party(sender), from_id, to_id, _digest(origin)))
+    return flags, between, spelling == _AS_WRITTEN
 
 
 def unpack(packed: bytes, now: int, origins: Origins) -> Rewrite:
@@ -192,9 +200,11 @@ def _digest(origin: str) -> bytes:
     return sha256(origin.encode()).digest()[:4]
 
 
-def _squeeze(text: str) -> tuple[bytes, int]:
+def _squeeze(text: str, *, deflate: bool) -> tuple[bytes, int]:
     """UUIDs as 16 bytes behind a control character (which a URL has none of), then deflated if that is shorter."""
     plain = _UUID.sub(_pack_uuid, text.encode("ascii"))
+    if not deflate:
+        return plain, 0
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=_WORDS)
     deflated = packer.compress(plain) + packer.flush()
     return (deflated, 1) if len(deflated) < len(plain) else (plain, 0)

@@ -48,8 +48,29 @@ def location_answer() -> bytes:
     return _ENVELOPE % (location_template() % (1, 0))
 
 
+def authorize_answer() -> bytes:
+    """The answer to a real-time authorization, as an envelope: allowed, with the token."""
+    return _ENVELOPE % (b'{"allowed":"ALLOWED","token":%b}' % (token_template() % (1, 0)))
+
+
+COMMAND_TAKEN = _ENVELOPE % b'{"result":"ACCEPTED","timeout":30}'
+"""The answer to a command."""
+
 ACCEPTED = b'{"status_code":1000,"timestamp":"2026-03-01T10:00:00Z"}'
 """The answer to a push."""
+
+
+def start_template(response_url: str) -> bytes:
+    """A StartSession of the sample eMSP as a template: `% object`, the location's number."""
+    text = orjson.dumps(
+        {"response_url": response_url, "token": _token() | {"uid": "T1", "visual_number": "1"}, "location_id": _ID}
+    )
+    return text.replace(b"%", b"%%").replace(_ID.encode(), ID_FORMAT)
+
+
+def place_template() -> bytes:
+    """The LocationReferences of an authorization as a template: `% object`, the location's number."""
+    return orjson.dumps({"location_id": _ID}).replace(_ID.encode(), ID_FORMAT)
 
 
 def _template(value: dict[str, Any], id_format: bytes, size: int) -> bytes:

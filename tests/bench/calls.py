@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -20,11 +20,12 @@ _SCATTER = 7919  # a prime: steps of it visit every object before one comes agai
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls whom, with which credential (sent as Base64, as OCPI 2.2.1, 4.1.2 has it)."""
+    """Who calls whom, with which credential (sent as Base64, as OCPI 2.2.1, 4.1.2 has it). Without `to` the hub has
+    to find out whom."""
 
     credential: str
     sender: tuple[str, str]
-    to: tuple[str, str]
+    to: tuple[str, str] | None
 
     @property
     def authorization(self) -> str:
@@ -37,12 +38,12 @@ class Caller:
             f"Authorization: {self.authorization}",
             f"{headers.REQUEST_ID}: 7d1f9a52-4c1e-4b8a-9d00-%012d",
             f"{headers.CORRELATION_ID}: 3b0c6e0a-5f7e-4a43-8f55-d2b1c1f3a001",
-            f"{headers.TO_COUNTRY}: {self.to[0]}",
-            f"{headers.TO_PARTY}: {self.to[1]}",
             f"{headers.FROM_COUNTRY}: {self.sender[0]}",
             f"{headers.FROM_PARTY}: {self.sender[1]}",
             "Accept: application/json",
         ]
+        if self.to is not None:
+            lines += [f"{headers.TO_COUNTRY}: {self.to[0]}", f"{headers.TO_PARTY}: {self.to[1]}"]
         if length:
             lines += ["Content-Type: application/json", f"Content-Length: {length}"]
         return method.encode() + b" " + path + b" HTTP/1.1\r\n" + "\r\n".join(lines).encode() + b"\r\n\r\n"
@@ -109,9 +110,38 @@ def token_pushes(caller: Caller, objects: int) -> Pushes:
 def session_pushes(caller: Caller, objects: int) -> Pushes:
     """PUT of Sessions of the sample CPO on the RECEIVER interface."""
     path = b"sessions/NL/TNM/" + bodies.SESSION_FORMAT
-    body = bodies.session_template(caller.to)
+    body = bodies.session_template(caller.to or bodies.EMSP)
     head = caller.head("PUT", b"/ocpi/2.2.1/receiver/" + path, len(body % (0, 0)))
     return Pushes(head + body, objects, path)
+
+
+def scattered(objects: int) -> Iterator[int]:
+    """Numbers of so many objects, all of them once before one comes again. For the connections of one load together."""
+    return (turn * _SCATTER % objects for turn in count())
+
+
+def starts(caller: Caller, response_url: str, which: Iterator[int]) -> Source:
+    """START_SESSION at one Location or another on the RECEIVER interface."""
+    body = bodies.start_template(response_url)
+    template = caller.head("POST", b"/ocpi/2.2.1/receiver/commands/START_SESSION", len(body % 0)) + body
+    numbers = count()
+    return lambda: template % (next(numbers), next(which))
+
+
+def authorizations(caller: Caller, which: Iterator[int]) -> Source:
+    """A real-time authorization of one Token or another on the SENDER interface."""
+    body = bodies.place_template() % 1
+    path = b"/ocpi/2.2.1/sender/tokens/" + bodies.TOKEN_FORMAT + b"/authorize?type=RFID"
+    template = caller.head("POST", path, len(body)) + body
+    numbers = count()
+    return lambda: template % (next(which), next(numbers))
+
+
+def pages(caller: Caller, paths: Sequence[bytes], start: int = 0) -> Source:
+    """GET of these pages of a list, one after the other."""
+    requests = [caller.head("GET", path.replace(b"%", b"%%")) for path in paths]
+    numbers, turn = count(), count(start)
+    return lambda: requests[next(turn) % len(requests)] % next(numbers)
 
 
 def in_turn(*sources: Source) -> Source:

@@ -39,6 +39,10 @@ class Hub(Server):
         given = await self._json("POST", "/api/parties/invite", wanted)
         return given["versions_url"], given["token"]
 
+    async def complete(self, party: tuple[str, str], module: str) -> None:
+        """Say that the hub has all of this module that a party owns."""
+        await self._json("POST", f"/api/parties/{party[0]}/{party[1]}/complete", {"modules": [module]})
+
     async def marks(self) -> int:
         """How many resync marks there are for any party."""
         listed = await self._json("GET", "/api/parties?limit=1000")

@@ -18,7 +18,7 @@ class Plan:
 
     `rounds` of `seconds` for each side; `samples` of latency; a filled store (`locations`, `tokens`) and its load; a
     backlog of so many broadcasts over so many objects, and for how long directed pushes are measured while it is read;
-    an archive of so many `exchanges`.
+    an archive of so many `exchanges`; lists of `locations` and of `many_locations`.
     """
 
     rounds: int = 7
@@ -31,6 +31,7 @@ class Plan:
     backlog_objects: int = 10_000
     backlog_seconds: float = 40.0
     exchanges: int = 1_000_000
+    many_locations: int = 1_000_000
 
 
 QUICK = Plan(
@@ -44,6 +45,7 @@ QUICK = Plan(
     backlog_objects=2_000,
     backlog_seconds=10.0,
     exchanges=50_000,
+    many_locations=100_000,
 )
 
 Figure = Callable[[Bench, Plan], Awaitable[list[Result]]]

@@ -14,14 +14,15 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from connectors import headers
 from connectors.v2_2_1.findings import read
-from connectors.v2_2_1.models import Location, Session, Token
+from connectors.v2_2_1.models import Location, Session, StartSession, Token
 from routing.log.port import Position
 from routing.state import ObjectState
 from routing.store.memory import MemoryData, MemoryStore
 from tests.bench import bodies
 from tests.bench.__main__ import there
-from tests.bench.calls import HUB, Caller, location_get, location_pushes
+from tests.bench.calls import HUB, Caller, authorizations, location_get, location_pushes, pages, scattered, starts
 from tests.bench.load import closed_loop
 from tests.bench.measure import Sample
 from tests.bench.open_loop import open_loop
@@ -121,6 +122,21 @@ async def test_an_open_loop_keeps_its_rate() -> None:
     assert (load.calls, load.wrong) == (300, 0)
     assert 0.25 < load.seconds < 5
     assert 0 < load.percentile(50) <= load.percentile(99)
+
+
+async def test_calls_without_to_name_each_object_once_before_one_comes_again() -> None:
+    caller = Caller("secret", bodies.EMSP, None)
+    start = starts(caller, "http://127.0.0.1:1/answer", scattered(50))
+    requests = [start() for _ in range(100)]
+    named = [request.partition(b'"location_id":"')[2][:7] for request in requests]
+    assert len(set(named[:50])) == 50 and named[:50] == named[50:]
+    assert headers.TO_PARTY.encode() not in requests[0] and headers.FROM_PARTY.encode() in requests[0]
+    body = requests[0].partition(b"\r\n\r\n")[2]
+    assert read(StartSession, body)[1] == () and b"Content-Length: %d\r\n" % len(body) in requests[0]
+    async with serving(Platform("either", [])) as port:
+        calls = [start, authorizations(caller, scattered(9)), pages(Caller("secret", bodies.EMSP, HUB), [b"/x?a=%2F"])]
+        load = await closed_loop(port, calls, 60.0, most=30)
+    assert (load.calls, load.wrong) == (30, 0)
 
 
 # --- rounds and verdicts ---------------------------------------------------------------------------------------------

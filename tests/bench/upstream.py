@@ -37,6 +37,8 @@ def response(body: bytes) -> bytes:
 
 _READ = response(bodies.location_answer())
 _TAKEN = response(bodies.ACCEPTED)
+_BEGUN = response(bodies.COMMAND_TAKEN)
+_ALLOWED = response(bodies.authorize_answer())
 
 
 class Platform:
@@ -77,6 +79,11 @@ class Platform:
             self.calls += 1
             return b"" if self.silent else _READ
         self.calls += 1
+        if method == b"POST":
+            if b"/commands/" in path:
+                return _BEGUN
+            if path.endswith(b"/authorize"):
+                return _ALLOWED
         self.last[path.partition(b"/receiver/")[2]] = body
         return _TAKEN
 

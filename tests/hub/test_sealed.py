@@ -112,9 +112,15 @@ def test_usual_urls_fit() -> None:
 
 def test_what_does_not_fit_is_left_to_the_store() -> None:
     assert seal(replace(REWRITE, url="https://a.example/" + "".join(map(chr, range(63, 127))) * 3), BASE, KEYS) is None
-    room = MAX_URL - len(sealed(REWRITE))
-    assert len(seal(REWRITE, "x" * room, KEYS) or "") == MAX_URL
-    assert seal(REWRITE, "x" * (room + 1), KEYS) is None
+
+
+def test_it_is_made_shorter_only_where_it_would_not_fit() -> None:
+    bases = ["x" * length for length in range(MAX_URL)]
+    made = {base: url for base in bases if (url := seal(REWRITE, base, KEYS)) is not None}
+    assert list(made) == bases[: len(made)] and max(map(len, made.values())) == MAX_URL
+    assert len({len(url) - len(base) for base, url in made.items()}) == 2
+    for base, url in list(made.items())[:: len(made) - 1]:
+        assert opened(url.removeprefix(base), REWRITE) == REWRITE
 
 
 def test_any_flipped_bit_is_refused() -> None:

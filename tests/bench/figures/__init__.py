@@ -10,6 +10,8 @@ from tests.bench.figures.directed import directed
 from tests.bench.figures.filled import filled
 from tests.bench.figures.kafka_broadcast import kafka_broadcast
 from tests.bench.figures.kafka_directed import kafka_directed
+from tests.bench.figures.listed import listed, mongo_listed
+from tests.bench.figures.opening import mongo_opening, opening
 from tests.bench.figures.relay import relay
 from tests.bench.figures.second_worker import second_worker
 from tests.bench.plan import Figure
@@ -22,6 +24,8 @@ EMBEDDED: dict[str, Figure] = {
     "filled": filled,
     "bystander": bystander,
     "archive": archive,
+    "opening": opening,
+    "listed": listed,
 }
 
 ON_ENGINES: dict[str, Figure] = {
@@ -30,6 +34,8 @@ ON_ENGINES: dict[str, Figure] = {
     "second-worker": second_worker,
     "backlog": backlog,
     "mongo-archive": mongo_archive,
+    "mongo-opening": mongo_opening,
+    "mongo-listed": mongo_listed,
 }
 """Those that need a real Kafka and a real MongoDB."""
 
