@@ -18,6 +18,7 @@ from hub import call_metrics, gauges
 from hub.call_metrics import CallMetrics, bounded_module
 from hub.counts import Counter, Counts, Family, Key, Labels, OwnCounts, cumulative
 from hub.gauges import Gauge, Read, Values, together
+from routing.deadletters import Reason
 from routing.directory import Directory
 from routing.policy import Outcome
 
@@ -35,6 +36,7 @@ RESYNCED: Final = Family(
     "ocpi_hub_resynced", "Objects that a platform may have missed, by how bringing them ended", ("module", "outcome")
 )
 ASIDE: Final = Family("ocpi_hub_records_set_aside", "Records of the log that could not be handled", ("topic",))
+LETTERS: Final = Family("ocpi_hub_dead_letters", "What the hub gave up on for a recipient, by why", ("reason",))
 FAMILIES: Final = (
     call_metrics.CALLS,
     call_metrics.WHOLE,
@@ -45,6 +47,7 @@ FAMILIES: Final = (
     RESTARTS,
     ASIDE,
     RESYNCED,
+    LETTERS,
 )
 """Everything that is counted, in the order of the page."""
 
@@ -77,7 +80,10 @@ class Metrics:
         self._dropped = Counter(counts, DROPPED)
         self._aside = Counter(counts, ASIDE)
         self._resynced = Counter(counts, RESYNCED)
+        self._letters = Counter(counts, LETTERS)
         self._dropped.add(by=0)
+        for reason in Reason:
+            self._letters.add(reason.value, by=0)  # an alert on its growth needs where it began
         self._lag = self._worst = 0.0
         self.gauge(gauges.LAG, lambda: [((), self._lag)])
         self.gauge(gauges.WORST_LAG, lambda: [((), self._worst)])
@@ -115,6 +121,10 @@ class Metrics:
     def resynced(self, module: str, outcome: str) -> None:
         """Count an object that a platform may have missed, or a mark that was given up (skipped)."""
         self._resynced.add(bounded_module(module), outcome if outcome in _OUTCOMES else "other")
+
+    def dead_letter(self, reason: Reason) -> None:
+        """Count something that the hub gave up on."""
+        self._letters.add(reason.value)
 
     def lag(self, seconds: float) -> None:
         self._lag = seconds

@@ -17,6 +17,7 @@ JSON: Final[Header] = ("content-type", b"application/json")
 
 PUSHES: Final = "/ocpi-hub/pushes"
 READS: Final = "/ocpi-hub/reads"
+AGAIN: Final = "/ocpi-hub/again"
 OUTCOMES: Final = "/ocpi-hub/outcomes"
 EXCHANGES: Final = "/ocpi-hub/exchanges"
 

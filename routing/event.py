@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -21,9 +21,11 @@ from routing.log.port import Headers, Position, ReplyTo
 
 TYPE = "org.ocpi-hub.push.v1"
 READ_TYPE = "org.ocpi-hub.read.v1"
-_TYPES = (TYPE.encode(), READ_TYPE.encode())
+AGAIN_TYPE = "org.ocpi-hub.again.v1"
+_TYPES = (TYPE.encode(), READ_TYPE.encode(), AGAIN_TYPE.encode())
 _PUSH_HEADERS = (cloudevents.source(cloudevents.PUSHES), ("ce_type", _TYPES[0]))
 _READ_HEADERS = (cloudevents.source(cloudevents.READS), ("ce_type", _TYPES[1]))
+_AGAIN_HEADERS = (cloudevents.source(cloudevents.AGAIN), ("ce_type", _TYPES[2]))
 _DATA = (cloudevents.JSON,)
 _NO_DATA: Headers = ()
 
@@ -34,6 +36,13 @@ VIA: Final = {
     "url": "it is behind a URL that the hub made",
 }
 """What told a message's recipient, by the word for it in records; without a word it is for everyone."""
+
+
+class Again(NamedTuple):
+    """Which dead letter an operator had sent again, and what version of it."""
+
+    letter: str
+    version: int
 
 
 class Operation(StrEnum):
@@ -52,7 +61,8 @@ class Event:
     else tells two objects apart (a token's type), else empty. `audience` is the one recipient of a directed push,
     None for a broadcast. `expires` is the moment until which the edge waits for the log; `deadline`, of a directed
     push, until when its caller waits (both UTC ms). `findings` is what was off in the body, each a JSON path and a
-    sentence. `via` is one of VIA.
+    sentence. `via` is one of VIA. Of what was read `read` is the partition's end before that. `again`: a dead letter
+    is to be sent again to `audience`, as the newest state has it; there is no payload.
     """
 
     id: str
@@ -81,6 +91,7 @@ class Event:
     last_updated: str | None = None
     via: str = ""
     read: Position | None = None
+    again: Again | None = None
 
     @property
     def key(self) -> bytes:
@@ -141,12 +152,16 @@ def encode(event: Event) -> Headers:
         "last_updated": event.last_updated,
         "via": event.via,
         "read": [*event.read] if event.read else None,
+        "again": [*event.again] if event.again else None,
     }
+    kind = _PUSH_HEADERS if event.read is None else _READ_HEADERS
+    if event.again is not None:
+        kind = _AGAIN_HEADERS
     headers = Carrying(
         (
             cloudevents.SPECVERSION,
             ("ce_id", event.id.encode()),
-            *(_PUSH_HEADERS if event.read is None else _READ_HEADERS),
+            *kind,
             ("ce_ocpihub", orjson.dumps(hub)),
             *(_DATA if event.payload else _NO_DATA),
         )
@@ -161,7 +176,7 @@ def decode(headers: Headers, value: bytes) -> Event:
         return headers.event
     fields = dict(headers)
     if fields.get("ce_type") not in _TYPES:
-        raise Poison(f"type {fields.get('ce_type')!r} is not {TYPE}, nor {READ_TYPE}")
+        raise Poison(f"type {fields.get('ce_type')!r} is not {TYPE}, {READ_TYPE} or {AGAIN_TYPE}")
     try:
         hub = orjson.loads(fields["ce_ocpihub"])
         reply = hub["reply"]
@@ -192,6 +207,7 @@ def decode(headers: Headers, value: bytes) -> Event:
             last_updated=hub["last_updated"],
             via=hub.get("via", ""),
             read=Position(*read) if (read := hub.get("read")) else None,
+            again=Again(*again) if (again := hub.get("again")) else None,
             payload=value,
         )
     except (KeyError, TypeError, ValueError) as error:

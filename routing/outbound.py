@@ -20,13 +20,29 @@ _AUTH_REFUSED = (401, 403)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A recipient's own answer: an OCPI envelope under any HTTP status but 401 and 403. `ms`: how long it took."""
+    """A recipient's own answer: an OCPI envelope under any HTTP status but 401 and 403. `ms`: how long it took.
+
+    `echoes`: the hub's credential at this recipient stands in it, so it is not to be kept.
+    """
 
     http_status: int
     status_code: int
     headers: Mapping[str, str]
     body: bytes
     ms: float
+    echoes: bool = False
+
+
+class NoEnvelope(HubError):
+    """4000: a recipient answered, and what came is no answer of OCPI.
+
+    `came_status` is the HTTP status of it, `came` its body, empty where that is not to be kept.
+    """
+
+    def __init__(self, message: str, came_status: int, came: bytes) -> None:
+        super().__init__(message)
+        self.came_status = came_status
+        self.came = came
 
 
 def target(platform: Platform, module: str, interface: InterfaceRole, path: tuple[str, ...], query: str) -> str:
@@ -67,16 +83,20 @@ def speaker(to: Platform, owner: PartyId, hub: PartyId) -> PartyId:
 
 
 def accept(answer: Answer, to: Hosted) -> Answered:
-    """Raises HubError (4000), saying what came, when this is not an answer that may be passed on."""
+    """Raises NoEnvelope (4000), saying what came, when this is not an answer that may be passed on."""
     if answer.http_status in _AUTH_REFUSED:
-        raise HubError(
+        raise NoEnvelope(
             f"{to.party.id} answered HTTP {answer.http_status}: it does not accept the hub's credential; "
-            "this is between the hub and that party, not about your credential"
+            "this is between the hub and that party, not about your credential",
+            answer.http_status,
+            answer.body,
         )
     status = read_status(answer.body)
     if status is None:
-        raise HubError(
-            f"{to.party.id} answered HTTP {answer.http_status} {describe(answer)} instead of an OCPI envelope"
+        raise NoEnvelope(
+            f"{to.party.id} answered HTTP {answer.http_status} {describe(answer)} instead of an OCPI envelope",
+            answer.http_status,
+            answer.body,
         )
     return Answered(answer.http_status, status.status_code, answer.headers, answer.body, answer.ms)
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from uuid_utils import uuid7
 
 from connectors import headers
+from connectors.authorization import told_in
 from connectors.client.client import Client
 from connectors.errors import NotConnected, OutcomeUnknown
 from connectors.values import InterfaceRole
 from routing.directory import Platform
-from routing.outbound import Answered, accept, headers_of, target
+from routing.outbound import Answered, NoEnvelope, accept, headers_of, target
 from routing.worker.ports import Push
 
 
@@ -56,4 +58,10 @@ class HttpSender:
                 self._signs.failed(to.platform)
             raise
         self._signs.alive(to.platform)
-        return accept(answer, to)
+        echoes = told_in(sent["Authorization"], answer.body)
+        try:
+            answered = accept(answer, to)
+        except NoEnvelope as error:
+            error.came = b"" if echoes else error.came
+            raise
+        return replace(answered, echoes=True) if echoes else answered

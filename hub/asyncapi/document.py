@@ -12,7 +12,7 @@ from routing import cloudevents, event, exchanges
 from routing.topics import EVENT_TOPICS, OUTCOMES, PUBLIC, Need, needs
 from routing.worker import outcomes
 
-INTERFACE: Final = "1.1.0"
+INTERFACE: Final = "1.2.0"
 """Version of what the document describes: it rises when fields are added; what is there is never changed."""
 
 _SCHEMAS: Final = "#/components/schemas/"
@@ -33,6 +33,12 @@ _READ: Final = (
     "What the hub itself read from the owner of an object: a PUT of the whole object, or a DELETE where the whole list "
     "of its owner has it no more. It is sent to nobody. `read` of the envelope says from where on something newer may "
     "stand in the partition: whoever keeps states lays that over it."
+)
+
+_AGAIN: Final = (
+    "An operator has the hub send again what it gave up on: to the party in `to`, the object as it stands when its "
+    "turn comes, a CDR unless its recipient has taken it. There is no data, and it changes no state. `again` of the "
+    "envelope names the dead letter."
 )
 
 
@@ -72,7 +78,7 @@ def _channel(topic: str) -> str:
 
 
 def _names(need: Need) -> tuple[str, ...]:
-    return ("push", "read") if need.events else (_channel(need.name),)
+    return ("push", "read", "again") if need.events else (_channel(need.name),)
 
 
 def _described(need: Need) -> dict[str, Any]:
@@ -80,7 +86,7 @@ def _described(need: Need) -> dict[str, Any]:
     told = {
         OUTCOMES: "What became of each push: one record when it is settled for every recipient.",
         **{
-            topic: f"Every accepted push of the module {_channel(topic)}, and what was read of it."
+            topic: f"Every accepted push of {_channel(topic)}, what was read of it, and what is sent again."
             for topic in EVENT_TOPICS
         },
     }
@@ -127,6 +133,14 @@ def _messages() -> dict[str, Any]:
             "description": _READ,
             "headers": _headers(event.READ_TYPE, cloudevents.READS, ce_ocpihub=envelope),
             "payload": {"type": "object", "description": "The whole OCPI object as its owner listed it"},
+            "bindings": _key(object_key),
+        },
+        "again": {
+            "name": event.AGAIN_TYPE,
+            "title": "Once again",
+            "description": _AGAIN,
+            "headers": _headers(event.AGAIN_TYPE, cloudevents.AGAIN, ce_ocpihub=envelope),
+            "payload": {"type": "null", "description": "Nothing"},
             "bindings": _key(object_key),
         },
         "outcomes": {

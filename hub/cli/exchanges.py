@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -12,15 +11,12 @@ import typer
 
 from hub.cli import listing, output
 from hub.cli.calling import OperatorApi
+from hub.cli.moments import MOMENT, moment
 from hub.settings import load_or_exit
 
 app = typer.Typer(no_args_is_help=True, help="Exchanges: every message that passed, and everything that came of it.")
 
 _PAGE: Final = 200
-_AGO: Final = re.compile(r"(\d{1,6})([smhd])")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-_MOMENT = "ISO 8601, or so long ago: 90s, 15m, 2h, 7d."
 
 
 def _text(name: str, told: str) -> Any:
@@ -38,8 +34,8 @@ def find(
     outcome: Annotated[
         str, _text("--outcome", "How it ended for somebody: delivered, answered, refused, not_sent, ..., or a code.")
     ] = "",
-    since: Annotated[str, _text("--since", f"From then on; {_MOMENT}")] = "",
-    until: Annotated[str, _text("--until", f"Before then; {_MOMENT}")] = "",
+    since: Annotated[str, _text("--since", f"From then on; {MOMENT}")] = "",
+    until: Annotated[str, _text("--until", f"Before then; {MOMENT}")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest first.")] = 50,
     page: Annotated[str, _text("--page", "The next page, as the former one tells it.")] = "",
     json: listing.Json = False,
@@ -53,7 +49,7 @@ def find(
     now = datetime.now(UTC)
     asked = {
         "correlation_id": correlation_id, "request_id": request_id, "party": party, "module": module,
-        "object": id, "outcome": outcome, "since": _moment(since, now), "until": _moment(until, now),
+        "object": id, "outcome": outcome, "since": moment(since, now), "until": moment(until, now),
     }  # fmt: skip
     rows: list[dict[str, Any]] = []
     following: str | None = page
@@ -99,14 +95,6 @@ def _ended(one: dict[str, Any]) -> str:
     if sum(outcomes.values()) == 1:
         return str(*outcomes)
     return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()) or "nobody to send it to"
-
-
-def _moment(text: str, now: datetime) -> str:
-    """ISO 8601 of a moment that may be given as so long ago; what is neither goes to the hub, which says so."""
-    ago = _AGO.fullmatch(text)
-    if ago is None:
-        return text
-    return (now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).isoformat(timespec="milliseconds")
 
 
 # --- one message -----------------------------------------------------------------------------------------------------

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import agreement, doctor, exchanges, output, party, platform, poison, policy, settings, simulate, topics
+from hub.cli import (
+    agreement,
+    deadletters,
+    doctor,
+    exchanges,
+    output,
+    party,
+    platform,
+    poison,
+    policy,
+    settings,
+    simulate,
+    topics,
+)
 from hub.processes.parts import ARCHIVE, EDGE, SERVE, WORKER, Parts
 from hub.settings import load_or_exit
 
@@ -22,6 +35,7 @@ app.add_typer(platform.app, name="platform")
 app.add_typer(agreement.app, name="agreement")
 app.add_typer(policy.app, name="policy")
 app.add_typer(exchanges.app, name="exchanges")
+app.add_typer(deadletters.app, name="deadletter")
 app.add_typer(poison.app, name="poison")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(topics.app, name="topics")

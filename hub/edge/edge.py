@@ -19,12 +19,14 @@ from hub.edge.push import Push
 from hub.edge.relay import Relay
 from hub.edge.rewriting import Rewriting
 from hub.edge.server import HttpServer
+from hub.edge.undelivered import Undelivered
 from hub.edge.waiting import Waiting
 from hub.metrics import Metrics
 from hub.settings import Settings
 from routing.clock import Clock, SystemClock
 from routing.exchanges import Exchanges
 from routing.log.port import Log
+from routing.store.deadletters import DeadLetters
 
 LINGER_SECONDS: Final = 1.0
 """How long an edge that drains goes on answering on connections that callers keep."""
@@ -49,6 +51,7 @@ class Edge:
         probing: Probes,
         metrics: Metrics,
         exchanges: Exchanges,
+        letters: DeadLetters,
         clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
@@ -60,7 +63,8 @@ class Edge:
         self.limits = Limits(settings)
         self._getall = GetAll(settings, objects, clock)
         rewriting = Rewriting(rewriter, clock)
-        relay = Relay(settings, registry, client, rewriting, exchanges, signs, clock)
+        undelivered = Undelivered(letters, clock, metrics.dead_letter)
+        relay = Relay(settings, registry, client, rewriting, exchanges, signs, clock, undelivered=undelivered)
         pipeline = Pipeline(
             registry=registry,
             authenticator=Authenticator(registry, onboarding, signs),

@@ -21,9 +21,11 @@ from connectors.values import PartyId
 from hub.edge import deadlines
 from hub.edge.ports import Directories, Outbound, Signs
 from hub.edge.rewriting import Found, Rewriting, carries_response_url
+from hub.edge.undelivered import Undelivered
 from hub.edge.values import Call, Caller, Pairs, Response
 from hub.settings import Settings
 from routing.clock import Clock
+from routing.deadletters import Attempted, attempted
 from routing.directory import Directory, Hosted, Party
 from routing.exchanges import Exchange, Exchanges
 from routing.outbound import Answered, accept, headers_of, limited, target
@@ -60,6 +62,8 @@ class Relay:
         exchanges: Exchanges,
         signs: Signs,
         clock: Clock,
+        *,
+        undelivered: Undelivered,
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -67,6 +71,7 @@ class Relay:
         self._rewriting = rewriting
         self._exchanges = exchanges
         self._signs = signs
+        self._undelivered = undelivered
         self._clock = clock
         self._bodies = settings.archive_bodies
         self._deadlines: dict[str, float] = {}
@@ -109,6 +114,8 @@ class Relay:
                 )
         except OcpiError as error:
             outcome, status_code = error.message, error.status_code
+            if forward.patient and isinstance(error, NotConnected | OutcomeUnknown):
+                await self._keep(call, row, forward, error)
             raise
         else:
             outcome, http_status, status_code = "answered", answered.http_status, answered.status_code
@@ -125,6 +132,24 @@ class Relay:
                     forward.tried, sent, answer,
                 )
             )  # fmt: skip
+
+    async def _keep(self, call: Call, row: Row, forward: Forward, error: OcpiError) -> None:
+        """A result that was not delivered, or of which nobody knows, is kept for a look."""
+        attempts = [Attempted(at, 0, NotConnected.status_code, words, ms) for at, words, ms in forward.tried]
+        begun, ended = self._begun(call, forward), self._clock.utc()
+        attempts.append(attempted(begun, error, ended))
+        secrets = (call.headers.get("Authorization"), self._registry.authorization_for(forward.to.platform))
+        await self._undelivered.keep(
+            call, row, forward.sender, forward.to, error, attempts=attempts, secrets=secrets
+        )  # fmt: skip
+
+    @staticmethod
+    def _begun(call: Call, forward: Forward) -> int:
+        """When the last attempt was begun, no earlier than the one before it ended (UTC ms)."""
+        if not forward.tried:
+            return call.at
+        at, _, ms = forward.tried[-1]
+        return at + ms
 
     def _kept(self, call: Call, forward: Forward, answer: bytes) -> tuple[bytes, bytes]:
         """The bodies to be kept: none in which the sender's credential stands, or the one that the recipient knows."""

@@ -22,6 +22,7 @@ from connectors.errors import (
 from hub.onboarding.desk import Desk
 from hub.operator.agreements import AgreementsApi
 from hub.operator.answers import failure
+from hub.operator.deadletters import DeadLettersApi, Sending
 from hub.operator.editing import EDITS_AT_ARRIVAL
 from hub.operator.exchanges import Exchanges
 from hub.operator.operations import Operations
@@ -33,6 +34,8 @@ from hub.operator.readiness import Readiness
 from hub.operator.requests import BadRequest, ChangedMeanwhile
 from hub.operator.watching import OPEN_PATHS, Watching
 from hub.registry import Registry
+from routing.clock import SystemClock
+from routing.log.port import Log
 from routing.store.port import Store, StoreError
 
 log = structlog.get_logger(__name__)
@@ -44,12 +47,22 @@ MAX_BODY = 2**20
 
 
 def operator_app(
-    desk: Desk, store: Store, key: SecretStr, *, ready: Callable[[], Readiness], metrics: Callable[[], bytes]
+    desk: Desk,
+    store: Store,
+    events: Log,
+    key: SecretStr,
+    *,
+    ready: Callable[[], Readiness],
+    metrics: Callable[[], bytes],
 ) -> web.Application:
-    """The application of the operator port; `key` is what `Authorization: Bearer` must carry, else see `Watching`."""
+    """The application of the operator port. `events` takes what is sent again.
+
+    `key` is what `Authorization: Bearer` must carry, else see `Watching`.
+    """
     app = web.Application(middlewares=[_errors, _keyed(key), _fresh(desk.registry)], client_max_size=MAX_BODY)
 
     watching = Watching(ready, metrics)
+    sending = Sending(events, SystemClock(), lambda: desk.registry.directory.revision)
     watching.everything = app[OPERATIONS] = operations = (
         *watching.operations(),
         *Parties(desk, store).operations(),
@@ -58,6 +71,7 @@ def operator_app(
         *PoliciesApi(desk.registry).operations(),
         *Poison(store).operations(),
         *Exchanges(store).operations(),
+        *DeadLettersApi(store, sending).operations(),
     )
     app.router.add_routes([operation.route() for operation in operations])
     return app

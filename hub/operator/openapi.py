@@ -28,11 +28,13 @@ _PLACEHOLDERS: Final = {
     "partition": "Its partition",
     "offset": "The record's offset in it",
     "exchange": "Id of the exchange, as the search tells it",
+    "letter": "Id of the dead letter, as the list tells it",
 }
 _INFO: Final = (
-    "The operator's API of an OCPI hub: parties, platforms, agreements, policies, exchanges, and records that could "
-    "not be handled. JSON both ways. Every path but the open ones needs `Authorization: Bearer KEY`. Every answer that "
-    "is no success has a sentence that says what to mend. Fields are added, and none is changed or taken away."
+    "The operator's API of an OCPI hub: parties, platforms, agreements, policies, exchanges, dead letters, and "
+    "records that could not be handled. JSON both ways. Every path but the open ones needs `Authorization: Bearer "
+    "KEY`. Every answer that is no success has a sentence that says what to mend. Fields are added, and none is "
+    "changed or taken away."
 )
 
 _Key = tuple[Any, JsonSchemaMode]

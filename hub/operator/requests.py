@@ -82,6 +82,16 @@ class Pull(_Body):
     modules: list[Literal["locations", "tariffs", "tokens"]] = []
 
 
+class Letters(_Body):
+    """POST /api/deadletters/redrive and /drop: the ids of those that are meant.
+
+    `once_more`: those too that were sent again and have not ended.
+    """
+
+    letters: Annotated[list[Annotated[str, Field(max_length=64)]], Field(min_length=1, max_length=100)]
+    once_more: bool = False
+
+
 class Connect(_Body):
     """POST /api/platforms/connect: the versions URL and the token that the other platform gave."""
 

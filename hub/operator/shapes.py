@@ -347,3 +347,63 @@ class ExchangeShown(ExchangeRow):
     ms: float | None = Field(description="Of a relay: the whole call")
     hub_ms: float | None = Field(description="The same without waiting for the recipient")
     bodies: list[BodyShown] = Field(description="Where HUB_ARCHIVE_BODIES keeps them")
+
+
+# --- dead letters ----------------------------------------------------------------------------------------------------
+
+
+class LetterRow(Shape):
+    """What the hub gave up on for one recipient, in short."""
+
+    id: str
+    at: Moment = Field(description="When the hub gave up")
+    reason: Literal["result", "resync", "custody", "unknown"] = Field(
+        description="result: not delivered in the time of its command. resync: answered with errors while others were "
+        "taken. custody: its time ran out. unknown: an attempt in custody ended without an outcome"
+    )
+    detail: str
+    module: str
+    method: str
+    object: str
+    owner: PartyText | None
+    sender: PartyText = Field(alias="from")
+    to: PartyText
+    correlation_id: str
+    attempts: int = Field(description="How many are kept")
+    redriven: Moment | None = Field(description="When it was last sent again, where it is not known how that ended")
+
+
+class LetterPage(Paged):
+    letters: list[LetterRow]
+
+
+class LetterAttempt(Shape):
+    """One request to the recipient."""
+
+    at: Moment
+    http_status: int = Field(description="0: no answer came")
+    status_code: int = Field(description="OCPI's, of the answer; the hub's own where none came")
+    reason: str
+    ms: int
+    answer: str = Field(description="The first bytes of the answer")
+
+
+class LetterShown(LetterRow):
+    path: list[str] = Field(description="What comes after the endpoint's URL")
+    platform: str = Field(description="Id of the recipient's platform")
+    request_id: str
+    exchange: str | None = Field(description="Id of the exchange that it belongs to")
+    tried: list[LetterAttempt]
+    again: str | None = Field(description="Why it cannot be sent again; null: it can")
+    bytes: int = Field(description="Of the body, of which the first ones may be kept only")
+    body: str
+
+
+class LetterDone(Shape):
+    id: str
+    done: Literal["redriven", "already", "refused", "dropped", "gone"]
+    why: str
+
+
+class LettersDone(Shape):
+    letters: list[LetterDone]

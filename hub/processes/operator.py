@@ -24,7 +24,7 @@ async def open_operator(
     """
     settings = common.settings
     key = settings.operator_key or make_key(settings)
-    app = operator_app(common.desk, common.store, key, ready=ready, metrics=common.metrics.page)
+    app = operator_app(common.desk, common.store, common.log, key, ready=ready, metrics=common.metrics.page)
     runner = web.AppRunner(app, access_log=None, handle_signals=False)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

@@ -30,6 +30,7 @@ ANSWER: Final = "answer"
 _SUCCESS: Final = 1000  # what nobody looks for, and half of all have
 _HUB: Final = "ce_ocpihub"
 _READ: Final = event.READ_TYPE.encode()
+_AGAIN: Final = event.AGAIN_TYPE.encode()
 _ENDINGS: Final = {4003: "not_sent", 4002: "unknown"}
 
 
@@ -66,7 +67,8 @@ def file(record: Record, keeping: Keeping) -> Filing:
             return _relays(record, keeping)
         if kind == _READ:
             return Filing([], [])  # nobody sent it to anybody
-        _demand(kind, event.TYPE)
+        if kind != _AGAIN:
+            _demand(kind, event.TYPE)
         return _push(record, fields, keeping)
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
         raise Unreadable(

@@ -143,6 +143,8 @@ def _decided(one: Exchange) -> Iterator[str]:
         return
     if one.push is None:
         yield "what was sent is not in the archive (any more)"
+    elif one.push.get("again"):
+        yield f"an operator had sent again what the hub gave up on (dead letter {one.push['again'][0]}): to {one.to}"
     elif one.way == "directed":
         yield f"a directed push, to be attempted once: for {one.to}{because}"
     else:

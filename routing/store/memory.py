@@ -19,6 +19,7 @@ from routing.policies import Policy
 from routing.state import ObjectState, StateKey
 from routing.store.codec import contract_key, contract_of, held, moment, state_key
 from routing.store.memory_archive import ArchiveData, MemoryArchive
+from routing.store.memory_deadletters import LetterData, MemoryDeadLetters
 from routing.store.port import (
     LIST_BYTES,
     CdrKey,
@@ -62,6 +63,7 @@ class MemoryData:
     aside: dict[tuple[TopicPartition, Position], SetAside] = field(default_factory=dict)
     leases: dict[str, tuple[Lease, float]] = field(default_factory=dict)
     archive: ArchiveData = field(default_factory=ArchiveData)
+    letters: LetterData = field(default_factory=dict)
     watchers: dict[MemoryStore, list[Callable[[], None]]] = field(default_factory=dict)
 
 
@@ -76,6 +78,7 @@ class MemoryStore:
         self.archive = MemoryArchive(
             self.data.archive, before=self._before, after=self._after, trouble=lambda: self.away
         )
+        self.letters = MemoryDeadLetters(self.data.letters, before=self._before, after=self._after)
 
     async def start(self) -> None:
         if self.away is not None:
@@ -349,8 +352,12 @@ class MemoryStore:
         old_aside = [at for at, record in aside.items() if record.at < cdrs_before]
         for at in old_aside:
             del aside[at]
+        letters = self.data.letters
+        old_letters = [id for id, letter in letters.items() if letter.at < cdrs_before]
+        for id in old_letters:
+            del letters[id]
         await self._after("expire")
-        return len(old_urls) + len(old_cdrs) + len(old_aside)
+        return len(old_urls) + len(old_cdrs) + len(old_aside) + len(old_letters)
 
     # --- records set aside -------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from routing.log.port import Headers, Position, TopicPartition
 from routing.policies import Policy
 from routing.state import ObjectState, StateKey
 from routing.store.archive import Archive
+from routing.store.deadletters import DeadLetters
 
 
 class StoreError(Exception):
@@ -192,6 +193,10 @@ class Store(Protocol):
     def archive(self) -> Archive:
         """Exchanges as they went; it is usable while the store is started, and its trouble is not the store's."""
 
+    @property
+    def letters(self) -> DeadLetters:
+        """What the hub gave up on; it is usable while the store is started."""
+
     # --- the directory -----------------------------------------------------------------------------------------------
 
     async def load_platforms(self) -> tuple[int, Sequence[Platform]]:
@@ -298,7 +303,7 @@ class Store(Protocol):
         """None where there is none or it expired by `now`."""
 
     async def expire(self, now: int, *, cdrs_before: int) -> int:
-        """Drop rewritten URLs expired by `now`, CDR memory recorded and records set aside before `cdrs_before`.
+        """Drop rewritten URLs expired by `now`; CDR memory, records set aside, dead letters from before `cdrs_before`.
 
         Returns how many; an engine that drops them by itself has less to count.
         """

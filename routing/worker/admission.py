@@ -16,6 +16,7 @@ from routing.policy import DeliverySettings, Outcome
 from routing.state import ObjectState, StateKey, key_of, needs_base, untold, whole_for
 from routing.store.port import CdrRecord, StoreAway
 from routing.worker import aftermath
+from routing.worker.again import Agains
 from routing.worker.aside import Aside
 from routing.worker.delivery import Delivery
 from routing.worker.directed import DirectedPushes
@@ -46,6 +47,7 @@ class Admission:
         settling: Settling,
         aside: Aside,
         reads: Reads,
+        agains: Agains,
         clock: Clock,
         settings: DeliverySettings,
     ) -> None:
@@ -61,6 +63,7 @@ class Admission:
         self._settling = settling
         self._aside = aside
         self._reads = reads
+        self._agains = agains
         self._clock = clock
         self.refreshed = -1
         """The newest directory revision that the store was asked for."""
@@ -91,6 +94,8 @@ class Admission:
             return self._unreadable(item)
         if event.audience is None:
             return event.read is None and not self.behind(event) and self.gathering.at_once(owned, item, event)
+        if event.again is not None:
+            return self._again(owned, item, event)
         if not _attemptable(owned, entry):
             if event.module == Module.CDRS or not self._knows(owned, event):
                 return False  # what is recorded of a CDR is looked up first
@@ -106,7 +111,7 @@ class Admission:
         `failing`: the store did not do what letting it in needs, whatever else it can.
         """
         event = item.event
-        if event is None or event.audience is None or not _attemptable(owned, item.entry):
+        if event is None or event.audience is None or event.again is not None or not _attemptable(owned, item.entry):
             return False
         refusal = self._directed.refusal(event)
         if refusal is None and failing:
@@ -194,6 +199,8 @@ class Admission:
                 await self._marks.cover(platform, owned.tp, entry.position, "its owner had another state")
             # its state is written, or kept until the window is left, before which nothing is committed
             self._settling.settle(entry)
+        elif event.again is not None:
+            return self._again(owned, item, event)
         elif event.audience is None and owned.window is not None:
             self.gathering.let_in(owned, entry, event)
         elif event.audience is None:
@@ -206,6 +213,13 @@ class Admission:
             if not ask:
                 return False
             await self._after_what_it_missed(owned, item, event, event.audience)
+        return True
+
+    def _again(self, owned: Owned, item: Item, event: Event) -> bool:
+        """Something that an operator has sent again; it waits while it is not known who its recipient is."""
+        if self.behind(event):
+            return False
+        self._agains.let_in(owned, item.entry, event)
         return True
 
     async def _recorded(self, event: Event) -> CdrRecord | None:

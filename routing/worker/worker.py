@@ -13,6 +13,7 @@ from routing.log.port import Assignment, Log, LogError, PartitionLost, TopicPart
 from routing.policy import DeliverySettings, Outcome
 from routing.store.port import Store
 from routing.worker.admission import Admission
+from routing.worker.again import Agains
 from routing.worker.aside import Aside
 from routing.worker.delivery import Delivery
 from routing.worker.directed import DirectedPushes
@@ -90,10 +91,13 @@ class Worker:
             clock=clock, random=random, observer=observer, ended=self.settling.end, broken=self._broken,
             states=self.states, store_away=lambda: reach.away, holds=self._consumer.holds,
         )  # fmt: skip
+        agains = Agains(
+            reach=reach, delivery=self.delivery, resolver=resolver, settling=self.settling, clock=clock, others={}
+        )
         admission = Admission(
             states=self.states, marks=self.marks, delivery=self.delivery, directed=self.directed, resolver=resolver,
             settling=self.settling, aside=self.aside, reads=Reads(consumer=self._consumer, observer=observer),
-            clock=clock, settings=settings,
+            agains=agains, clock=clock, settings=settings,
         )  # fmt: skip
         self._gaps = Gaps(marks=self.marks, resolver=resolver, settling=self.settling, observer=observer)
         self.intake = Intake(

@@ -15,6 +15,7 @@ from routing.state import ObjectState, StateKey
 from routing.store.embedded import agreements, leases, platforms, policies, records
 from routing.store.embedded import states as objects
 from routing.store.embedded.archive import EmbeddedArchive
+from routing.store.embedded.deadletters import EmbeddedDeadLetters
 from routing.store.embedded.schema import FILE, open_reader, open_writer
 from routing.store.embedded.threads import Reader, Writer
 from routing.store.port import CdrKey, CdrRecord, Lease, Mark, Selection, SetAside, StateCount
@@ -33,6 +34,7 @@ class EmbeddedStore:
         # A list may go through very much, and nobody else's read should wait for it.
         self._lister = Reader("store-lister", partial(open_reader, path, busy))
         self.archive = EmbeddedArchive(folder, busy=busy)
+        self.letters = EmbeddedDeadLetters(self._writer, self._reader, self._lister)
         self._watchers: list[Callable[[], None]] = []
 
     async def start(self) -> None:

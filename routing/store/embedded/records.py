@@ -148,7 +148,10 @@ def expire(connection: sqlite3.Connection, now: int, cdrs_before: int) -> int:
     aside = connection.execute(
         "DELETE FROM set_aside WHERE id IN (SELECT id FROM set_aside WHERE at < ? LIMIT ?)", (cdrs_before, EXPIRE_ROWS)
     )
-    return urls.rowcount + cdrs.rowcount + aside.rowcount
+    letters = connection.execute(
+        "DELETE FROM letters WHERE id IN (SELECT id FROM letters WHERE at < ? LIMIT ?)", (cdrs_before, EXPIRE_ROWS)
+    )
+    return urls.rowcount + cdrs.rowcount + aside.rowcount + letters.rowcount
 
 
 # --- records set aside -----------------------------------------------------------------------------------------------

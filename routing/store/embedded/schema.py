@@ -84,6 +84,14 @@ MIGRATIONS: Final[Migrations] = (
         "CREATE INDEX states_position ON states (epoch, offset)",
     ),
     ("CREATE TABLE policies (id TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID",),
+    (
+        """CREATE TABLE letters (
+            id TEXT PRIMARY KEY, at INTEGER NOT NULL, reason TEXT NOT NULL, module TEXT NOT NULL, owner TEXT NOT NULL,
+            sender TEXT NOT NULL, recipient TEXT NOT NULL, version INTEGER NOT NULL, redriven INTEGER,
+            record BLOB NOT NULL, body BLOB NOT NULL
+        )""",
+        "CREATE INDEX letters_at ON letters (at, id)",
+    ),
 )
 
 

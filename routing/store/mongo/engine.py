@@ -15,6 +15,7 @@ from routing.store.mongo import agreements, leases, platforms, policies, records
 from routing.store.mongo import states as objects
 from routing.store.mongo.archive import MongoArchive
 from routing.store.mongo.connection import Connection
+from routing.store.mongo.deadletters import MongoDeadLetters
 from routing.store.mongo.schema import bring_up_to_date
 from routing.store.mongo.watch import Watch
 from routing.store.port import CdrKey, CdrRecord, Lease, Mark, Selection, SetAside, StateCount
@@ -34,6 +35,7 @@ class MongoStore:
         self._connection = Connection(uri, timeout=timeout)
         self._run = self._connection.run
         self.archive = MongoArchive(self._connection)
+        self.letters = MongoDeadLetters(self._connection)
         self._watch: Watch | None = None
         self._watchers: list[Callable[[], None]] = []
 

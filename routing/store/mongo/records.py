@@ -16,6 +16,7 @@ from routing.log.port import Position, TopicPartition
 from routing.store.codec import cdr_key, decode_headers, decode_resync, encode_headers, encode_resync
 from routing.store.mongo import leases
 from routing.store.mongo.connection import Database, Document
+from routing.store.mongo.deadletters import LETTERS
 from routing.store.port import CdrKey, CdrRecord, Conflict, Lease, LeaseLost, Mark, SetAside
 
 _NEWEST: Final = ReadConcern("local")
@@ -181,7 +182,8 @@ async def expire(db: Database, now: int, cdrs_before: int) -> int:
     urls = await db["urls"].delete_many({"expires": {"$lte": DatetimeMS(now)}})
     cdrs = await db["cdrs"].delete_many({"recorded": {"$lt": cdrs_before}})
     aside = await db["set_aside"].delete_many({"at": {"$lt": cdrs_before}})
-    return urls.deleted_count + cdrs.deleted_count + aside.deleted_count
+    letters = await db[LETTERS].delete_many({"at": {"$lt": cdrs_before}})
+    return urls.deleted_count + cdrs.deleted_count + aside.deleted_count + letters.deleted_count
 
 
 # --- records set aside -----------------------------------------------------------------------------------------------

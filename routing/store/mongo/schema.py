@@ -14,7 +14,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from routing.store.codec import moment
-from routing.store.mongo import archive, leases, states
+from routing.store.mongo import archive, deadletters, leases, states
 from routing.store.mongo.connection import Connection, Database
 from routing.store.port import Lease, Unusable
 
@@ -29,7 +29,18 @@ _KEEP_GONE_SECONDS: Final = 86_400
 _AT_ONCE: Final = 1000
 
 _OURS: Final = frozenset(
-    ("platforms", "states", "cdrs", "marks", "urls", "set_aside", "meta", archive.EXCHANGES, archive.BODIES)
+    (
+        "platforms",
+        "states",
+        "cdrs",
+        "marks",
+        "urls",
+        "set_aside",
+        "meta",
+        archive.EXCHANGES,
+        archive.BODIES,
+        deadletters.LETTERS,
+    )
 )
 
 
@@ -75,6 +86,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     states.note_contracts,
     archive.make_indexes,
     _states_by_position,
+    deadletters.make_indexes,
 )
 
 

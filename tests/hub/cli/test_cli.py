@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from routing.log.port import Position, Record, TopicPartition
 from routing.store.port import SetAside
 from tests.hub.onboarding.hubside import EMS, TNM
 from tests.hub.operator.operating import KEY, Operating, operating
+from tests.hub.operator.test_deadletters import LETTER
 from tests.routing.archive.relays import NOW, relay
 
 
@@ -272,6 +274,36 @@ async def test_what_was_set_aside_is_listed_and_shown(operator: Operating) -> No
 async def test_nothing_set_aside_is_said(operator: Operating) -> None:
     assert await output("poison", "list", "--json") == []
     assert "records set aside: none" in (await run("poison", "list")).stdout
+
+
+async def test_dead_letters_are_listed_shown_sent_again_and_dropped(operator: Operating) -> None:
+    assert await output("deadletter", "list", "--json") == []
+    assert "dead letters: none" in (await run("deadletter", "list")).stdout
+    for n in range(250):
+        letter = replace(LETTER, id=f"l{n:03}", at=LETTER.at + n, object_id=f"L{n}")
+        await operator.hub.store.letters.put(replace(letter, recipient=EMS) if n % 2 else letter)
+    listed = await output("deadletter", "list", "--limit", "2", "--offset", "1", "--json")
+    assert [one["id"] for one in listed] == ["l248", "l247"]
+    assert len(await output("deadletter", "list", "--party", "DE-EMS", "--reason", "resync", "--json")) == 250
+    assert await output("deadletter", "list", "--module", "cdrs", "--json") == []
+    ended = await run("deadletter", "show", "l000")
+    for said in ("dead letter l000", "PUT locations NL/TNM/L1, from NL-TNM to DE-EMS", "HTTP 500, OCPI 3000", "oh no"):
+        assert said in ended.stdout
+    for words in (("redrive",), ("redrive", "l001", "--module", "locations"), ("drop", "--all", "l001")):
+        wrong = await run("deadletter", *words)
+        assert (wrong.exit_code, wrong.stderr) == (1, "say which: ids, or filters, or --all\n")
+    meant = await output("deadletter", "redrive", "--module", "locations", "--dry-run", "--json")
+    assert [one["done"] for one in meant] == ["meant"] * 250
+    ended = await run("deadletter", "redrive", "--module", "locations")
+    assert "200 of 250\n250 of 250\n250 redriven\n" in ended.stdout
+    assert "none" in (await run("deadletter", "redrive", "--all")).stdout, "all were sent again already"
+    assert [one["done"] for one in await output("deadletter", "redrive", "l003", "--json")] == ["already"]
+    assert "sent again at" in (await run("deadletter", "show", "l003")).stdout
+    assert await output("deadletter", "drop", "l003", "l003", "l9", "--json") == [
+        {"id": "l003", "done": "dropped", "why": ""},
+        {"id": "l9", "done": "gone", "why": "there is none of this id any more"},
+    ]
+    assert "249 dropped" in (await run("deadletter", "drop", "--all")).stdout
 
 
 async def test_exchanges_are_found_in_pages_and_one_is_drawn(operator: Operating) -> None:

@@ -23,6 +23,7 @@ from hub.edge.pipeline import Pipeline
 from hub.edge.push import Push
 from hub.edge.relay import Relay
 from hub.edge.rewriting import Rewriting
+from hub.edge.undelivered import Undelivered
 from hub.edge.values import Call, Response
 from hub.edge.waiting import Waiting
 from hub.keys import Keys
@@ -202,7 +203,11 @@ class Edge:
         rewriting = Rewriting(rewriter, self.clock)
         onboarding = Onboarding()
         clients = Listing(PUBLIC, MemoryStore(), lambda: self.registry.directory, self.clock.utc)
-        relay = Relay(chosen, self.registry, self.client, rewriting, self.exchanges, self, self.clock)  # type: ignore[arg-type]
+        undelivered = Undelivered(self.store.letters, self.clock, lambda reason: None)
+        exchanges: Any = self.exchanges
+        relay = Relay(
+            chosen, self.registry, self.client, rewriting, exchanges, self, self.clock, undelivered=undelivered
+        )
         self.pipeline = Pipeline(
             registry=self.registry,
             authenticator=Authenticator(self.registry, onboarding, self),

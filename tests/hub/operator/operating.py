@@ -18,6 +18,9 @@ from hub.operator.openapi import failures
 from hub.operator.operations import Operations
 from hub.operator.readiness import readiness
 from hub.operator.shapes import Failure
+from routing.clock import SystemClock
+from routing.log.memory import MemoryLog
+from routing.topics import EVENT_TOPICS
 from tests.hub.onboarding.hubside import HubSide, hub_side
 
 KEY = "operator-key-for-tests"
@@ -31,6 +34,7 @@ class Operating:
     base: str
     app: web.Application
     troubles: list[str] = field(default_factory=list)
+    log: MemoryLog = field(default_factory=lambda: MemoryLog(EVENT_TOPICS, clock=SystemClock().utc))
 
     async def call(
         self, method: str, path: str, body: Any = None, *, key: str | None = KEY, **query: str
@@ -67,6 +71,7 @@ async def operating() -> AsyncIterator[Operating]:
         made.app = operator_app(
             hub.desk,
             hub.store,
+            made.log,
             SecretStr(KEY),
             ready=lambda: readiness((lambda: None, lambda: made.troubles[0] if made.troubles else None)),
             metrics=lambda: b"ocpi_hub_calls_total 1\n",

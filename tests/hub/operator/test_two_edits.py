@@ -22,7 +22,9 @@ from hub.onboarding.handshake import Handshake
 from hub.operator.app import operator_app
 from hub.operator.readiness import readiness
 from hub.registry import Registry
+from routing.clock import SystemClock
 from routing.directory import Party, Platform, Status
+from routing.log.memory import MemoryLog
 from routing.store.port import Store
 from tests.contract.stores import ENGINES, SEVERAL_PROCESSES, making
 from tests.hub.onboarding.hubside import HUB, LOOPBACK, TNM, made_keys
@@ -49,8 +51,9 @@ class Operator:
         stack.push_async_callback(self.registry.stop)
         handshake = Handshake(Client(LOOPBACK), within=1.0, allow_networks=LOOPBACK)
         desk = Desk(self.registry, made_keys(), handshake, Identity(HUB, "Test", "http://127.0.0.1/versions", 1, 1))
+        log = MemoryLog((), clock=SystemClock().utc)
         server = TestServer(
-            operator_app(desk, self.store, SecretStr(KEY), ready=lambda: readiness(()), metrics=lambda: b"")
+            operator_app(desk, self.store, log, SecretStr(KEY), ready=lambda: readiness(()), metrics=lambda: b"")
         )
         await server.start_server()
         stack.push_async_callback(server.close)

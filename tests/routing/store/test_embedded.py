@@ -132,7 +132,7 @@ async def test_a_file_of_an_older_release_is_brought_up_to_date_and_keeps_its_da
     with sqlite3.connect(tmp_path / FILE) as connection:
         connection.execute("DROP INDEX states_contract")
         connection.execute("ALTER TABLE states DROP COLUMN contract")
-        for table in ("leases", "set_aside", "agreements", "policies"):  # what came later
+        for table in ("leases", "set_aside", "agreements", "policies", "letters"):  # what came later
             connection.execute(f"DROP TABLE {table}")
         connection.execute("ALTER TABLE marks DROP COLUMN resync")
         connection.execute("DROP INDEX states_position")
