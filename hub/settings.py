@@ -126,7 +126,9 @@ class Settings(BaseSettings):
         description="Serve a list of everybody's objects although the hub has not all of somebody's, and say so in it;"
         " without it that is 4000",
     )
-    pull: bool = Field(True, description="Read the lists of a platform that registered: its locations, tariffs, tokens")
+    pull: bool = Field(
+        True, description="Read the lists of a platform that registered: all that it offers of what the hub keeps"
+    )
     pull_daily: bool = Field(
         False, description="Once a day read what changed of every platform's lists since they were read"
     )

@@ -61,8 +61,9 @@ class Event:
     else tells two objects apart (a token's type), else empty. `audience` is the one recipient of a directed push,
     None for a broadcast. `expires` is the moment until which the edge waits for the log; `deadline`, of a directed
     push, until when its caller waits (both UTC ms). `findings` is what was off in the body, each a JSON path and a
-    sentence. `via` is one of VIA. Of what was read `read` is the partition's end before that. `again`: a dead letter
-    is to be sent again to `audience`, as the newest state has it; there is no payload.
+    sentence. `via` is one of VIA. Of what was read `read` is the partition's end before that, and
+    `kept_for` whose state it is: of a session or CDR that of its cdr_token's party, else None, which is everybody's.
+    `again`: a dead letter is to be sent again to `audience`, as the newest state has it; there is no payload.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Event:
     last_updated: str | None = None
     via: str = ""
     read: Position | None = None
+    kept_for: PartyId | None = None
     again: Again | None = None
 
     @property
@@ -152,6 +154,7 @@ def encode(event: Event) -> Headers:
         "last_updated": event.last_updated,
         "via": event.via,
         "read": [*event.read] if event.read else None,
+        "for": str(event.kept_for) if event.kept_for else None,
         "again": [*event.again] if event.again else None,
     }
     kind = _PUSH_HEADERS if event.read is None else _READ_HEADERS
@@ -207,6 +210,7 @@ def decode(headers: Headers, value: bytes) -> Event:
             last_updated=hub["last_updated"],
             via=hub.get("via", ""),
             read=Position(*read) if (read := hub.get("read")) else None,
+            kept_for=_party(whose) if (whose := hub.get("for")) else None,
             again=Again(*again) if (again := hub.get("again")) else None,
             payload=value,
         )

@@ -17,7 +17,10 @@ _ALWAYS: Final = frozenset((Role.CPO, Role.EMSP, Role.NSP))
 """Roles that own what they serve, even where their version details offer no list of it: they may push it only."""
 
 OWN: Final = frozenset((Module.SESSIONS, Module.CDRS))
-"""Modules of which a list has those that were pushed to its reader, whatever its role, and no others."""
+"""Modules of which a list has those of its reader, whatever its role, and no others."""
+
+ISSUERS: Final = (Role.EMSP, Role.OTHER)
+"""Roles that are named in a cdr_token; who gets sessions and CDRs by an agreement has only those that are pushed."""
 
 
 def owners(
@@ -66,6 +69,6 @@ def selection(
     since: int | None,
     before: int | None,
 ) -> Selection:
-    """What the list of these owners has: what was said to everybody, or what was pushed to the reader (`OWN`)."""
+    """What the list of these owners has: what was said to everybody, or what is the reader's (`OWN`)."""
     named = frozenset(owner for owner in owners if directory.agreements.names(owner, reader, module))
     return Selection(module, reader if module in OWN else None, owners, named, since, before)

@@ -1,5 +1,7 @@
 """What the hub read from an object's owner, as it goes into object state: an event for nobody. Pure.
 
+Sessions and CDRs go into that of the party of their cdr_token.
+
 It names the end of the partition before the owner was asked, so what came in from there on may be newer than what was
 read, and is laid over it; what came in before is part of it. The object's position moves only where its content does:
 whoever waits for what it missed is not sent the same again.
@@ -14,7 +16,12 @@ from connectors import digits
 from connectors.errors import InvalidParameters
 from routing.event import Event, Operation
 from routing.log.port import Position
-from routing.state import ObjectState, after, key_of, unpublished
+from routing.state import ObjectState, StateKey, after, key_of, unpublished
+
+
+def read_key(event: Event) -> StateKey:
+    """The key of the state that was read."""
+    return key_of(event, event.kept_for)
 
 
 def told_since(before: ObjectState | None, read: Position) -> bool:
@@ -37,7 +44,7 @@ def after_pull(
     """The state for everybody once this was read; None: it stays as it is.
 
     `later` are the broadcasts of the object from `event.read` on, below `position`, in order; asked for where
-    `needs_later`, None where nobody can say.
+    `needs_later`, None where nobody can say. `before` and the state are those of `event.kept_for`.
     """
     if event.read is None:
         raise ValueError("this event was not read from anybody")
@@ -46,9 +53,9 @@ def after_pull(
     if event.operation is Operation.DELETE:
         if before is None or before.deleted or before.position >= event.read:
             return None
-        return ObjectState(key_of(event, None), position, event.version, deleted=True, base=event.read)
+        return ObjectState(read_key(event), position, event.version, deleted=True, base=event.read)
     state = ObjectState(
-        key_of(event, None), event.read, event.version, body=event.payload, last_updated=event.last_updated,
+        read_key(event), event.read, event.version, body=event.payload, last_updated=event.last_updated,
         base=event.read, unpublished=unpublished(event.module, event.payload),
     )  # fmt: skip
     if needs_later(before, event):
@@ -56,7 +63,7 @@ def after_pull(
             return None
         for each, at in later:
             state = after(state, each, at, audience=None, last_updated=each.last_updated)
-    if before is not None and not before.deleted and not before.parts and not state.parts:
+    if before is not None and not (before.deleted or before.parts or before.unconfirmed or state.parts):
         if _same(before.body, state.body):
             return None
     return replace(state, position=position)

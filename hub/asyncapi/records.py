@@ -70,6 +70,9 @@ class PushEnvelope(BaseModel):
         description="Of a read: epoch and offset of the partition's end before the owner was asked. What stands from"
         " there on may be newer. Null: a push",
     )
+    for_: PartyText | None = Field(
+        None, alias="for", description="Of a session or CDR that was read: the party of its cdr_token. Else null"
+    )
     again: tuple[str, int] | None = Field(
         None, description="Of what is sent once again: id and version of the dead letter. Null: something else"
     )

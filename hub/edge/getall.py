@@ -24,7 +24,7 @@ from hub.edge.reading import query_value
 from hub.edge.values import Call, Pairs, Response
 from hub.settings import Settings
 from routing.clock import Clock
-from routing.complete import MODULES, complete
+from routing.complete import MODULES, Complete, complete
 from routing.directory import Directory
 from routing.getall import owners, selection
 from routing.state import ObjectState, StateKey
@@ -50,7 +50,7 @@ class GetAll:
         self._store = store
         self._clock = clock
         self._counting = Counting(store, clock)
-        self._complete: dict[str, tuple[float, frozenset[PartyId]]] = {}
+        self._complete: dict[str, tuple[float, Complete]] = {}
 
     async def answer(self, call: Call, row: Row, directory: Directory) -> Response:
         """One page. Raises InvalidParameters (2001), HubError (4000: not complete) and EngineAway (503)."""
@@ -78,7 +78,7 @@ class GetAll:
         if call.caller is None or call.sender is None:
             raise AssertionError("caller and sender are known before a list is read")
         reader = call.sender
-        known = await self._known(module)
+        known = (await self._known(module)).to(reader.id)
         everyone = owners(directory, call.caller.platform, reader, module, known)
         chosen = selection(
             directory, reader.id, module, everyone, _whole_ms(wanted.date_from), _whole_ms(wanted.date_to)
@@ -109,9 +109,9 @@ class GetAll:
         message = f"this list is not complete: {'; '.join(lacking)}" if lacking else None
         return made(1000, message, data, headers=headers)
 
-    async def _known(self, module: str) -> frozenset[PartyId]:
+    async def _known(self, module: str) -> Complete:
         now = self._clock.monotonic()
-        until, known = self._complete.get(module, (0.0, frozenset()))
+        until, known = self._complete.get(module, (0.0, Complete()))
         if until <= now:
             known = await complete(self._store, module)
             self._complete[module] = (now + KNOWN_SECONDS, known)

@@ -79,7 +79,7 @@ class Complete(_Body):
 class Pull(_Body):
     """POST /api/parties/{country_code}/{party_id}/pull: the modules whose lists are read, none are all."""
 
-    modules: list[Literal["locations", "tariffs", "tokens"]] = []
+    modules: list[Literal["locations", "tariffs", "tokens", "sessions", "cdrs"]] = []
 
 
 class Letters(_Body):

@@ -83,8 +83,8 @@ def shown(
         "status": next(statuses),
         "complete": {module: when(since) for module, since in complete.items()},
         "pulls": [
-            _pull(*key, progress, asked.get(key, 0))
-            for key, progress in sorted(pulls.items())
+            _pull(*key, pulls.get(key), asked.get(key, 0))
+            for key in sorted(pulls.keys() | asked.keys())
             if key[0] in {platform.id for platform in hosts}
         ],
         "delivery": list(delivery),
@@ -92,12 +92,14 @@ def shown(
     }
 
 
-def _pull(platform: str, module: str, progress: Progress, asked: int) -> Json:
+def _pull(platform: str, module: str, known: Progress | None, asked: int) -> Json:
+    """`known` is None where it was asked for and not begun yet."""
+    progress = known or Progress(started=asked)
     state = "read" if progress.ended is not None else "failing" if progress.failures else "reading"
     return {
         "platform": platform,
         "module": module,
-        "state": "waiting" if asked > progress.started else state,
+        "state": "waiting" if known is None or asked > progress.started else state,
         "since": None if progress.since is None else when(progress.since),
         "started": when(progress.started),
         "ended": None if progress.ended is None else when(progress.ended),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 
 from connectors import digits
@@ -13,21 +14,28 @@ from connectors.errors import HubError, InvalidParameters
 from connectors.headers import TOTAL_COUNT
 from connectors.v2_2_1.judge import DEFAULT_TOKEN_TYPE
 from connectors.values import Module, PartyId
+from routing.getall import OWN
 
 _IDS: Final = {Module.TOKENS.value: "uid"}
 _MOST_DIGITS: Final = 12
+_LONGEST_ID: Final = 1000  # OCPI's are of 39 at most; what is stored under it must be short
+_SIGN_BYTES: Final = 12
 _OFFSET: Final = re.compile(r"([?&]offset=)([0-9]{1,12})(?![^&#])")
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One object: whose it is, its id as its owner wrote it, what else tells it apart, and its bytes."""
+    """One object: whose it is, its id as its owner wrote it, what else tells it apart, and its bytes.
+
+    `reader` is the party of the cdr_token of a session or CDR, for which alone it is kept.
+    """
 
     owner: PartyId
     id: str
     variant: str
     last_updated: str | None
     body: bytes
+    reader: PartyId | None = None
 
 
 def read(body: bytes, module: str) -> tuple[Listed, ...]:
@@ -41,6 +49,27 @@ def read(body: bytes, module: str) -> tuple[Listed, ...]:
     if not isinstance(data, list):
         raise HubError("$.data: a list belongs there")
     return tuple(_listed(one, f"$.data[{at}]", module) for at, one in enumerate(data))
+
+
+def sign(listed: Sequence[Listed]) -> str:
+    """What tells this page from others: whose objects it has, and which."""
+    digest = blake2b(digest_size=_SIGN_BYTES)
+    for one in listed:
+        digest.update(repr((*one.owner, one.id.upper(), one.variant)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def first(listed: Sequence[Listed], headers: Mapping[str, str], *, last: bool) -> str:
+    """What tells this list from others by its first page; empty where that is too little to tell."""
+    there = total(headers)
+    return f"{there}/{sign(listed)}" if listed and (last or there is not None) else ""
+
+
+def check_whole(listed: int, headers: Mapping[str, str]) -> None:
+    """A list that ends has what it told of. Raises HubError."""
+    there = total(headers)
+    if there is not None and listed < there:
+        raise HubError(f"its list ends after {listed} objects, and its X-Total-Count is {there}: the rest is missing")
 
 
 def total(headers: Mapping[str, str]) -> int | None:
@@ -83,17 +112,31 @@ def _at(url: str, offset: int) -> str:
 def _listed(one: JsonValue, path: str, module: str) -> Listed:
     if not isinstance(one, dict):
         raise HubError(f"{path}: an object belongs there")
-    try:
-        owner = PartyId.of(_text(one, "country_code", path), _text(one, "party_id", path))
-    except ValueError as error:
-        raise HubError(f"{path}: {error}") from None
+    owner = _party(one, path)
     id = _text(one, _IDS.get(module, "id"), path)
+    if len(id) > _LONGEST_ID:
+        raise HubError(f"{path}.{_IDS.get(module, 'id')}: longer than {_LONGEST_ID} characters")
     variant = ""
     if module == Module.TOKENS:
         type = one.get("type")
         variant = (type if isinstance(type, str) else DEFAULT_TOKEN_TYPE).upper()
     updated = one.get("last_updated")
-    return Listed(owner, id, variant, updated if isinstance(updated, str) else None, digits.encode(one))
+    reader = _reader(one, path) if module in OWN else None
+    return Listed(owner, id, variant, updated if isinstance(updated, str) else None, digits.encode(one), reader)
+
+
+def _reader(one: Mapping[str, JsonValue], path: str) -> PartyId:
+    token, path = one.get("cdr_token"), f"{path}.cdr_token"
+    if not isinstance(token, dict):
+        raise HubError(f"{path}: an object belongs there")
+    return _party(token, path)
+
+
+def _party(one: Mapping[str, JsonValue], path: str) -> PartyId:
+    try:
+        return PartyId.of(_text(one, "country_code", path), _text(one, "party_id", path))
+    except ValueError as error:
+        raise HubError(f"{path}: {error}") from None
 
 
 def _text(one: Mapping[str, JsonValue], name: str, path: str) -> str:

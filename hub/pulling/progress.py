@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from connectors.values import InterfaceRole, Module, PartyId
-from routing.directory import Party, Platform
+from connectors.values import InterfaceRole, PartyId
+from routing.complete import MODULES
+from routing.directory import Directory, Party, Platform
+from routing.getall import ISSUERS, OWN
 from routing.resolve import serving
 from routing.store.port import Lease, Store
 
-PULLED: Final = (Module.LOCATIONS, Module.TARIFFS, Module.TOKENS)
-"""The modules whose lists are read."""
+PULLED: Final = MODULES
+"""The modules whose lists are read: all of which the hub keeps the objects."""
 
 DAY_MS: Final = 86_400_000
 STALE_MS: Final = 3_600_000
@@ -45,16 +47,21 @@ class Progress:
     """Moments are UTC ms.
 
     `since` is where a reading by dates begins, None: whole. `covered` are the owners whose lists were read, `owners`
-    all that there are; `next` is the URL of the next page of the one whose list is being read, None: the first one.
-    `moved` is when the last page was read, `tried` when one was asked for. `gone` are objects that the list has no
-    more, `foreign` those of others than this platform's parties, which are passed over. `last` and `whole` are the
-    beginnings of the last reading that ended, and of the last whole one.
+    all that there are; `readers` are those for whom it is read, of sessions and CDRs. `next` is the URL of the next
+    page of the owner whose list is being read, None: the first one; `listed` is how many it has on the pages so far,
+    `first` tells its first page from others, or that of the owner before. `moved` is when the last page was read,
+    `tried` when one was asked for. `gone` are objects that the list has no more, `foreign` those of others than this
+    platform's parties, or for nobody here, which are passed over. `last` and `whole` are the beginnings of the last
+    reading that ended, and of the last whole one.
     """
 
     started: int
     owners: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
     since: int | None = None
     next: str | None = None
+    listed: int = 0
+    first: str = ""
     covered: tuple[str, ...] = ()
     moved: int = 0
     tried: int = 0
@@ -73,8 +80,16 @@ class Progress:
 _FIELDS: Final = frozenset(field.name for field in fields(Progress))
 
 
-def due(progress: Progress | None, asked: int | None, owners: tuple[str, ...], now: int, *, daily: bool) -> Plan | None:
-    """What is to be done about a list whose owners are these; None: nothing now."""
+class Whose(NamedTuple):
+    """Whose a list is, and for whom it is read: the parties that may own what is kept for one alone, else nobody."""
+
+    owners: tuple[str, ...]
+    readers: tuple[str, ...] = ()
+
+
+def due(progress: Progress | None, asked: int | None, whose: Whose, now: int, *, daily: bool) -> Plan | None:
+    """What is to be done about a list; None: nothing now."""
+    owners = whose.owners
     if progress is None or (asked is not None and asked > progress.started):
         return Plan.WHOLE
     if progress.ended is None:
@@ -84,16 +99,18 @@ def due(progress: Progress | None, asked: int | None, owners: tuple[str, ...], n
                 return None
         stale = progress.pages > 0 and now - progress.moved > STALE_MS and progress.since is None
         return Plan.WHOLE if stale or progress.owners != owners else Plan.RESUME
-    if not set(owners) <= set(progress.owners):
+    if not (set(owners) <= set(progress.owners) and set(whose.readers) <= set(progress.readers)):
         return Plan.WHOLE
     return Plan.DELTA if daily and now - progress.started >= DAY_MS else None
 
 
-def begun(before: Progress | None, plan: Plan, owners: tuple[str, ...], now: int) -> Progress:
+def begun(before: Progress | None, plan: Plan, whose: Whose, now: int) -> Progress:
     """The progress of a reading that begins."""
     last, whole = (before.last, before.whole) if before is not None else (None, None)
     since = last - OVERLAP_MS if plan is Plan.DELTA and last is not None else None
-    return Progress(started=now, owners=owners, since=since, moved=now, last=last, whole=whole)
+    return Progress(
+        started=now, owners=whose.owners, readers=whose.readers, since=since, moved=now, last=last, whole=whole
+    )
 
 
 def owners_of(platform: Platform, module: str) -> tuple[Party, ...]:
@@ -109,6 +126,19 @@ def owners_of(platform: Platform, module: str) -> tuple[Party, ...]:
         if party.role in fit and not party.removed and not party.suspended
     }  # fmt: skip
     return tuple(found[id] for id in sorted(found))
+
+
+def whose(directory: Directory, platform: Platform, module: str) -> Whose:
+    """Whose the list of a platform is, and for whom it is read."""
+    owners = tuple(str(party.id) for party in owners_of(platform, module))
+    if module not in OWN:
+        return Whose(owners)
+    readers = {
+        hosted.party.id
+        for hosted in directory.everyone()
+        if hosted.party.role in ISSUERS and hosted.platform.registered
+    }
+    return Whose(owners, tuple(str(id) for id in sorted(readers)))
 
 
 # --- in the store ----------------------------------------------------------------------------------------------------
@@ -153,7 +183,7 @@ def next_owner(progress: Progress) -> PartyId | None:
 
 def _decode(value: bytes) -> Progress:
     given: dict[str, Any] = {name: one for name, one in orjson.loads(value).items() if name in _FIELDS}
-    for name in ("owners", "covered"):
+    for name in ("owners", "readers", "covered"):
         given[name] = tuple(given.get(name, ()))
     return Progress(**given)
 

@@ -16,11 +16,12 @@ import structlog
 from connectors.errors import OcpiError
 from connectors.values import PartyId
 from hub.pulling import progress
-from hub.pulling.progress import PULLED, Plan, Progress
+from hub.pulling.progress import PULLED, Plan, Progress, Whose
 from hub.pulling.reader import Reader
 from routing import complete
 from routing.clock import Clock
 from routing.directory import Directory, Platform, Status
+from routing.getall import OWN
 from routing.leases import while_held
 from routing.log.port import LogError
 from routing.store.port import Lease, Store, StoreError
@@ -92,35 +93,37 @@ class Puller:
 
     def _due(
         self, platform: Platform, known: Mapping[_Key, Progress], asked: Mapping[_Key, int]
-    ) -> dict[str, tuple[Plan, tuple[str, ...]]]:
+    ) -> dict[str, tuple[Plan, Whose]]:
         """By module what is to be done about a platform's lists, and whose they are."""
         if not platform.registered or platform.status in (Status.OFFLINE, Status.SUSPENDED):
             return {}
-        found: dict[str, tuple[Plan, tuple[str, ...]]] = {}
+        found: dict[str, tuple[Plan, Whose]] = {}
         for module in PULLED:
-            owners = tuple(str(party.id) for party in progress.owners_of(platform, module))
+            whose = progress.whose(self._registry.directory, platform, module)
             key = platform.id, module.value
             so_far, wanted = known.get(key), asked.get(key)
-            if not owners or (so_far is None and wanted is None and not self._first):
+            if not whose.owners or (so_far is None and wanted is None and not self._first):
                 continue
-            plan = progress.due(so_far, wanted, owners, self._clock.utc(), daily=self._daily)
+            plan = progress.due(so_far, wanted, whose, self._clock.utc(), daily=self._daily)
             if plan is Plan.RESUME and so_far is not None and self._anew(key, so_far):
                 plan = Plan.WHOLE
             if plan is not None:
-                found[module.value] = plan, owners
+                found[module.value] = plan, whose
         return found
 
     def _anew(self, key: _Key, so_far: Progress) -> bool:
         """Whether what was read so far is not known here, though what the list lacks is to be told by it."""
+        if key[1] in OWN:
+            return False
         return so_far.since is None and so_far.whole is not None and not self._reader.remembers(*key, so_far)
 
     async def _read(self, id: str, known: Mapping[_Key, Progress], asked: Mapping[_Key, int], lease: Lease) -> None:
         """What is due of one platform. Raises LeaseLost, StoreAway."""
         platform = self._registry.directory.platforms[id]
-        for module, (plan, owners) in self._due(platform, known, asked).items():
+        for module, (plan, whose) in self._due(platform, known, asked).items():
             so_far = known.get((id, module))
             if so_far is None or plan is not Plan.RESUME:
-                so_far = progress.begun(so_far, plan, owners, self._clock.utc())
+                so_far = progress.begun(so_far, plan, whose, self._clock.utc())
                 await progress.write(self._store, id, module, so_far, lease)
             try:
                 ended = await self._reader.read(id, module, so_far, lease)

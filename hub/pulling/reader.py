@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Final
 from urllib.parse import urljoin
 
@@ -19,21 +18,22 @@ from connectors import headers
 from connectors.answers import read_status
 from connectors.client.origins import known
 from connectors.errors import HubError, InvalidParameters, NotConnected, OutcomeUnknown
-from connectors.values import InterfaceRole, PartyId
+from connectors.values import InterfaceRole, Module, PartyId
 from hub.edge.ports import Outbound, Signs
 from hub.edge.rewriting import next_page
 from hub.pulling import page, progress
+from hub.pulling.memory import Memory
 from hub.pulling.page import Listed
 from hub.pulling.progress import Progress
 from routing import complete
 from routing.clock import Clock
 from routing.directory import Directory, Hosted, Party, Platform
 from routing.event import Event, Operation, encode
+from routing.getall import OWN
 from routing.log.port import Log, Position, partition_of
 from routing.outbound import Answered, accept, headers_of, limited, target
-from routing.pulled import stored
-from routing.state import StateKey, key_of
-from routing.store.codec import state_key
+from routing.pulled import read_key, stored
+from routing.state import StateKey
 from routing.store.port import Lease, Selection, Store
 
 PAGE: Final = 100
@@ -44,20 +44,8 @@ _LOOK_SECONDS: Final = (0.02, 0.05, 0.1, 0.25, 0.5)
 _EXPIRES_MS: Final = 3_600_000
 _PUBLISH_SECONDS: Final = 10.0
 _STATES: Final = 500
-_KEY_BYTES: Final = 12
-
-
-@dataclass(slots=True)
-class _Memory:
-    """Of a whole list that this process reads from its beginning: what was in it, and where the log ended before.
-
-    `pages` are those that it saw; where another process read on meanwhile it is worth nothing.
-    """
-
-    started: int
-    ends: Mapping[int, Position]
-    pages: int = 0
-    keys: set[bytes] = field(default_factory=set)
+_BEFORE_ALL: Final = 1_262_304_000_000
+"""2010: there was no OCPI yet."""
 
 
 class Reader:
@@ -83,35 +71,45 @@ class Reader:
         self._authorize = authorize
         self._clock = clock
         self._within = within
-        self._memory: dict[tuple[str, str], _Memory] = {}
+        self._memory: dict[tuple[str, str], Memory] = {}
 
     def remembers(self, platform: str, module: str, so_far: Progress) -> bool:
         """Whether this process saw the list that is being read from its beginning, and can tell what it lacks."""
-        memory = self._memory.get((platform, module))
-        return memory is not None and (memory.started, memory.pages) == (so_far.started, so_far.pages)
+        memory = self._known((platform, module), so_far)
+        return memory is not None and memory.ends is not None
+
+    def _known(self, key: tuple[str, str], so_far: Progress) -> Memory | None:
+        """What this process saw of it, unless another one read on meanwhile."""
+        memory = self._memory.get(key)
+        known = memory is not None and (memory.started, memory.pages) == (so_far.started, so_far.pages)
+        return memory if known else None
 
     async def read(self, platform: str, module: str, so_far: Progress, lease: Lease) -> Progress:
         """Read on to the end of the list; how far it came is in the store. Raises OcpiError, LogError, StoreError."""
         key = platform, module
-        if not self.remembers(platform, module, so_far):
-            self._memory.pop(key, None)
-        if so_far.since is None and not so_far.pages and key not in self._memory:
-            self._memory[key] = _Memory(so_far.started, await self._log.ends(_topic(module)))
-        memory = self._memory.get(key)
+        memory = self._known(key, so_far)
+        if memory is None:
+            whole = so_far.since is None and not so_far.pages
+            ends = await self._log.ends(_topic(module)) if whole else None
+            memory = self._memory[key] = Memory(so_far.started, so_far.pages, ends)
         while (owner := progress.next_owner(so_far)) is not None:
             so_far = await self._page(platform, module, owner, so_far, memory, lease)
-        gone = 0 if memory is None else await self._gone(platform, module, so_far, memory)
+        gone = 0
+        if memory.ends is not None and module not in OWN:  # what was charged and billed does not cease to be
+            gone = await self._gone(platform, module, so_far, memory, memory.ends)
         ended = replace(so_far, ended=self._clock.utc(), gone=gone, last=so_far.started)
         if so_far.since is None:
+            readers = map(PartyId.parse, so_far.readers) if module in OWN else None
+            known = None if readers is None else frozenset(readers)
             for owner in map(PartyId.parse, so_far.owners):
-                await complete.pulled(self._store, owner, module, so_far.started)
+                await complete.pulled(self._store, owner, module, so_far.started, known)
             ended = replace(ended, whole=so_far.started)
         await progress.write(self._store, platform, module, ended, lease)
         self._memory.pop(key, None)
         return ended
 
     async def _page(
-        self, id: str, module: str, owner: PartyId, so_far: Progress, memory: _Memory | None, lease: Lease
+        self, id: str, module: str, owner: PartyId, so_far: Progress, memory: Memory, lease: Lease
     ) -> Progress:
         """One page of this owner's list, onto the log and stored; how far that is then, in the store too."""
         to, owners = self._hosted(id, module, owner)
@@ -119,30 +117,42 @@ class Reader:
         url = so_far.next or _first(to, module, so_far)
         answered = await self._get(to, url)
         listed = page.read(answered.body, module)
+        sign = page.sign(listed)
+        memory.check(owner, sign)
         following = _following(to, url, answered.headers) or page.further(url, len(listed), answered.headers)
         if so_far.next is not None:
             following = page.back(url, so_far.total, answered.headers) or following
-        events = [
-            self._event(to.platform, owners[one.owner], module, one, Operation.PUT)
-            for one in listed if one.owner in owners
-        ]  # fmt: skip
+        first, same = so_far.first, False
+        if so_far.next is None:
+            first = page.first(listed, answered.headers, last=following is None)
+            same = bool(first) and first == so_far.first
+            if same:
+                # this platform has one list of everybody's, whoever it is asked for, and it was read already
+                listed, following = (), None
+        if following is None and not same and so_far.since is None:
+            page.check_whole(so_far.listed + len(listed), answered.headers)
+        kept = [one for one in listed if one.owner in owners and self._here(one.reader)]
+        events = [self._event(to.platform, owners[one.owner], module, one, Operation.PUT) for one in kept]
         await self._put(module, events, ends)
         await self._until_stored(events)
-        # a platform that lists everybody's, whoever is asked for, need not be asked for each of them
-        seen = [str(event.owner) for event in events if event.owner != owner]
-        covered = dict.fromkeys((*so_far.covered, *seen, *((str(owner),) if following is None else ())))
         now = self._clock.utc()
         so_far = replace(
-            so_far, next=following, covered=tuple(covered), moved=now, tried=now, pages=so_far.pages + 1,
+            so_far, next=following, moved=now, tried=now, pages=so_far.pages + 1, first=first,
+            covered=(*so_far.covered, str(owner)) if following is None else so_far.covered,
+            listed=0 if following is None else so_far.listed + len(listed),
             objects=so_far.objects + len(events), total=page.total(answered.headers),
             foreign=so_far.foreign + len(listed) - len(events), failures=0, reason="",
         )  # fmt: skip
         await progress.write(self._store, id, module, so_far, lease)
-        if memory is not None:
-            memory.keys.update(_hashed(key_of(event, None)) for event in events)
-            memory.pages = so_far.pages
+        memory.add([read_key(event) for event in events])
+        memory.came(owner, sign)
+        memory.pages = so_far.pages
         await asyncio.sleep(max(REST_SECONDS, answered.ms / 1000))
         return so_far
+
+    def _here(self, reader: PartyId | None) -> bool:
+        """Whether what is kept for this party alone is anybody's here: nothing is kept of those who are not."""
+        return reader is None or any(hosted.platform.registered for hosted in self._directory().hosted(reader))
 
     def _hosted(self, id: str, module: str, owner: PartyId) -> tuple[Hosted, Mapping[PartyId, Party]]:
         platform = self._directory().platforms.get(id)
@@ -187,11 +197,12 @@ class Reader:
             sender=one.owner, sender_role=owner.role, platform=platform.id, accepted=now, expires=now + _EXPIRES_MS,
             request_id=str(uuid7()), correlation_id=str(uuid7()), revision=self._directory().revision,
             payload=one.body, variant=one.variant, version=platform.version, last_updated=one.last_updated,
+            kept_for=one.reader,
         )  # fmt: skip
 
     async def _until_stored(self, events: Sequence[Event]) -> None:
         """Raises HubError where that takes too long: no worker may be there. The page is asked for again then."""
-        left = {key_of(event, None): event.read for event in events if event.read is not None}
+        left = {read_key(event): event.read for event in events if event.read is not None}
         until = self._clock.monotonic() + STORED_SECONDS
         for pause in _pauses():
             states = await self._store.read_states(list(left))
@@ -202,7 +213,7 @@ class Reader:
                 raise HubError(f"{len(left)} objects of a page are not stored yet: no worker has come to them")
             await asyncio.sleep(pause)
 
-    async def _gone(self, id: str, module: str, so_far: Progress, memory: _Memory) -> int:
+    async def _gone(self, id: str, module: str, so_far: Progress, memory: Memory, ends: Mapping[int, Position]) -> int:
         """What was known before the list was read, and is not in it, becomes a tombstone; how many."""
         count = 0
         for owner in map(PartyId.parse, so_far.owners):
@@ -213,12 +224,12 @@ class Reader:
                 after = states[-1].key
                 lost: list[Event] = []
                 for state in states:
-                    if _hashed(state.key) not in memory.keys:
+                    if state.key not in memory:
                         gone = Listed(owner, state.key.object_id, state.key.variant, None, b"")
                         event = self._event(to.platform, owners[owner], module, gone, Operation.DELETE)
-                        if state.position < memory.ends[partition_of(event.key, len(memory.ends))]:
+                        if state.position < ends[partition_of(event.key, len(ends))]:
                             lost.append(event)
-                await self._put(module, lost, memory.ends)
+                await self._put(module, lost, ends)
                 count += len(lost)
         return count
 
@@ -226,8 +237,11 @@ class Reader:
 def _first(to: Hosted, module: str, so_far: Progress) -> str:
     """The URL of the first page. Raises HubError."""
     query = f"offset=0&limit={PAGE}"
-    if so_far.since is not None:
-        moment = datetime.fromtimestamp(so_far.since / 1000, UTC).isoformat(timespec="seconds")
+    since = so_far.since
+    if since is None and module == Module.SESSIONS:
+        since = _BEFORE_ALL  # a list of sessions cannot be asked for without it (9.2.1.1)
+    if since is not None:
+        moment = datetime.fromtimestamp(since / 1000, UTC).isoformat(timespec="seconds")
         query = f"date_from={moment.replace('+00:00', 'Z')}&{query}"
     return target(to.platform, module, InterfaceRole.SENDER, (), limited(to.platform, query))
 
@@ -257,8 +271,3 @@ def _pauses() -> Iterator[float]:
 
 def _topic(module: str) -> str:
     return f"ocpi.{module}"
-
-
-def _hashed(key: StateKey) -> bytes:
-    """Short, because a list may have a million."""
-    return blake2b(state_key(key), digest_size=_KEY_BYTES).digest()

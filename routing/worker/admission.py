@@ -13,6 +13,7 @@ from routing.event import Event, Poison, decode
 from routing.fold import Request, request_of
 from routing.log.port import Record
 from routing.policy import DeliverySettings, Outcome
+from routing.pulled import read_key
 from routing.state import ObjectState, StateKey, key_of, needs_base, untold, whole_for
 from routing.store.port import CdrRecord, StoreAway
 from routing.worker import aftermath
@@ -24,7 +25,7 @@ from routing.worker.gathering import Gathering, next_state
 from routing.worker.marks import Marks
 from routing.worker.owned import Item, Owned
 from routing.worker.ports import Resolver
-from routing.worker.reads import Reads
+from routing.worker.reads import Reads, being_told
 from routing.worker.settling import Settling
 from routing.worker.slot import object_name
 from routing.worker.states import States, Update
@@ -154,17 +155,20 @@ class Admission:
         ]  # fmt: skip
         if not broadcasts:
             return
+        told = {item for item, event in broadcasts if being_told(item, event)}  # asked before their states are read
         bases = await self._states.read(
-            {key_of(event, None) for _, event in broadcasts if needs_base(event) or event.read is not None}
+            {read_key(event) for _, event in broadcasts if needs_base(event) or event.read is not None}
         )
         newest: dict[StateKey, ObjectState] = {}
         of: dict[StateKey, Owned] = {}
         wrong: dict[Item, Exception] = {}
         for item, event in broadcasts:
-            key, position = key_of(event, None), item.entry.position
+            key, position = read_key(event), item.entry.position
             try:
                 before = newest.get(key) or bases.get(key)
-                if event.read is not None:
+                if item in told:
+                    state = None
+                elif event.read is not None:
                     state = await self._reads.next_state(item, event, before)
                 else:
                     state = next_state(before, event, position)
@@ -179,7 +183,7 @@ class Admission:
                 self._states.keep(of[key].tp, state)
         for item, event in broadcasts:
             item.written = True
-            reason = wrong.get(item) or failed.get(key_of(event, None))
+            reason = wrong.get(item) or failed.get(read_key(event))
             if reason is not None:
                 self.broken(item, reason)
 
@@ -194,7 +198,7 @@ class Admission:
         if event is None:
             return self._unreadable(item)
         if event.read is not None:
-            for platform in self._marks.worked_off(owned.tp):
+            for platform in self._marks.worked_off(owned.tp) if event.kept_for is None else ():
                 # nothing else brings it: it is for nobody, and may stand above where that began
                 await self._marks.cover(platform, owned.tp, entry.position, "its owner had another state")
             # its state is written, or kept until the window is left, before which nothing is committed

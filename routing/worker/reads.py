@@ -1,4 +1,8 @@
-"""What was read from owners: its place in object state, with what came in meanwhile laid over it, and no recipient."""
+"""What was read from owners: its place in object state, with what came in meanwhile laid over it, and no recipient.
+
+What is kept for one party (sessions, CDRs) is left as it is where that was told of it meanwhile, or is being told: only
+its answer says what it has, and periods that a PATCH appends must not be there twice.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,9 @@ class Reads:
     async def next_state(self, item: Item, event: Event, before: ObjectState | None) -> ObjectState | None:
         """The state for everybody after what was read; None: it stays as it is."""
         position = item.entry.position
-        later = await self._later(item, event) if needs_later(before, event) else ()
+        later: Sequence[tuple[Event, Position]] | None = None
+        if event.kept_for is None:
+            later = await self._later(item, event) if needs_later(before, event) else ()
         return after_pull(before, event, position, later)
 
     async def _later(self, item: Item, event: Event) -> Sequence[tuple[Event, Position]] | None:
@@ -57,3 +63,15 @@ class Reads:
                 if same and record.append_time <= each.expires:
                     found.append((each, record.position))
         return found
+
+
+def being_told(item: Item, event: Event) -> bool:
+    """Whether this was read for one party, and a directed push of the object that came in since is not settled."""
+    if event.read is None or event.kept_for is None:
+        return False
+    for entry in reversed(item.owned.tracker.entries):
+        if entry.position < event.read:
+            return False
+        if entry.directed and not entry.settled and entry.key == item.record.key:
+            return True
+    return False

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from connectors.sample import Fault, Rule, SamplePlatform, sample_cpo
+from connectors.sample import Fault, Rule, SamplePlatform, sample_cpo, sample_emsp
 from connectors.values import PartyId
 from tests.scenarios import bodies
 from tests.scenarios.conftest import MakeHub
-from tests.scenarios.parties import HUB, Parties, check, eventually, got, new_party, party_of
-from tests.scenarios.test_getall import pages, push, read
+from tests.scenarios.parties import HUB, RECEIVER, Parties, check, eventually, got, new_party, party_of
+from tests.scenarios.test_getall import SINCE, pages, push, read
 
 WITHIN = 30.0
 
@@ -51,14 +51,14 @@ async def ended(parties: Parties, party: PartyId, module: str = "locations", *, 
     await eventually(holds, within=WITHIN)
 
 
-async def whole(reader: SamplePlatform, module: str, ids: set[str]) -> None:
+async def whole(reader: SamplePlatform, module: str, ids: set[str], **query: str) -> None:
     """Within a moment everybody's list has exactly these, on all of its pages."""
 
     async def holds() -> bool:
-        answer = await read(reader, module, limit="1")
+        answer = await read(reader, module, limit="1", **query)
         if answer.status_code != 1000 or int(answer.headers["X-Total-Count"]) != len(ids):
             return False
-        return sorted(one.get("id") or one["uid"] for one in await pages(reader, module)) == sorted(ids)
+        return sorted(one.get("id") or one["uid"] for one in await pages(reader, module, **query)) == sorted(ids)
 
     await eventually(holds, within=WITHIN)
 
@@ -80,7 +80,7 @@ async def test_whoever_registers_is_read_and_then_in_everybodys_lists_and_nobody
     assert (row["state"], row["pages"], row["objects"], row["total"]) == ("read", 5, 250, 250)
     asked = got(cpo, "locations", "GET")
     assert {(one.sender, one.to) for one in asked} == {(HUB, party_of(cpo))}
-    assert set((await pulled.hub.show(party_of(cpo)))["complete"]) == {"locations", "tariffs"}
+    assert set((await pulled.hub.show(party_of(cpo)))["complete"]) == {"locations", "tariffs", "sessions", "cdrs"}
 
 
 async def test_a_platform_that_is_away_in_the_middle_is_read_on_where_it_was(pulled: Parties) -> None:
@@ -149,6 +149,51 @@ async def test_the_operator_has_it_read_by_command_and_sees_how_far_that_is(make
             assert "list of locations: read, 50 objects" in out
             code, out, err = await hub.cli("party", "pull", *owner, "--module", "tokens")
             assert code == 1 and "offers no list of tokens" in err
+
+
+async def test_p9_sessions_and_cdrs_are_read_for_their_emsp_alone_and_anew_for_one_that_comes_later(
+    pulled: Parties,
+) -> None:
+    emsp = await pulled.emsp()
+    cpo, late, stranger = sample_cpo(new_party()), sample_emsp(new_party()), sample_emsp(new_party())
+    for reader in (emsp, late, stranger):
+        for _ in range(3):
+            cpo.objects.put("sessions", party_of(cpo), bodies.session(cpo, reader))
+            cpo.objects.put("cdrs", party_of(cpo), bodies.cdr(cpo, reader))
+
+    def of(reader: SamplePlatform, module: str) -> set[str]:
+        token = dict(zip(("country_code", "party_id"), party_of(reader), strict=True))
+        owned = cpo.objects.all(module, party_of(cpo))
+        return {one["id"] for one in owned if one["cdr_token"] | token == one["cdr_token"]}
+
+    await pulled.join(cpo)
+    await whole(emsp, "sessions", of(emsp, "sessions"), date_from=SINCE)
+    await whole(emsp, "cdrs", of(emsp, "cdrs"))
+    row = await pull_of(pulled, party_of(cpo), "sessions")
+    everyones = len(cpo.objects.all("sessions", party_of(cpo)))
+    assert (row["objects"], row["foreign"], got(emsp, "sessions", "PUT")) == (3, everyones - 3, [])
+    await pulled.join(late)
+    await whole(late, "sessions", of(late, "sessions"), date_from=SINCE)
+    await whole(late, "cdrs", of(late, "cdrs"))
+    await whole(emsp, "cdrs", of(emsp, "cdrs"))
+    pushed = bodies.session(cpo, late)
+    path = (*party_of(cpo), pushed["id"])
+    check(await cpo.call("PUT", "sessions", RECEIVER, *path, to=party_of(late), body=pushed), 201, 1000)
+    await whole(late, "sessions", of(late, "sessions") | {pushed["id"]}, date_from=SINCE)
+
+
+@pytest.mark.parametrize("backing", ["embedded"], indirect=True)
+async def test_nobody_waits_for_what_cannot_be_read(make_hub: MakeHub) -> None:
+    with make_hub(pull=False) as hub:
+        async with Parties(hub) as parties:
+            cpo = await parties.cpo()
+            cpo.faults.set(Rule(Fault.HTML, module="tariffs"))
+            code, out, err = await hub.cli("party", "pull", *party_of(cpo))
+            assert code == 1 and "not read after 3 attempts" in err and "tariffs: " in err, (out, err)
+            assert "locations: read, 50 objects" in out
+            cpo.faults.clear()
+            code, _, err = await hub.cli("party", "pull", *party_of(cpo))
+            assert (code, err) == (0, "")
 
 
 async def test_a_list_that_cannot_be_read_says_why(pulled: Parties) -> None:

@@ -86,7 +86,7 @@ async def test_an_owner_is_declared_complete_module_by_module_and_shown_so_until
     await output("party", "invite", "NL", "TNM", "CPO", "--json")
     told = await output("party", "complete", "nl", "tnm", "--module", "locations", "--module", "tariffs", "--json")
     assert list(told["complete"]) == ["locations", "tariffs"]
-    assert await complete.complete(operator.hub.store, "locations") == {TNM}
+    assert (await complete.complete(operator.hub.store, "locations")).owners == {TNM}
     assert (await output("party", "show", "NL", "TNM", "--json"))["complete"] == told["complete"]
     again = await output("party", "complete", "NL", "TNM", "--json")
     assert list(again["complete"]) == list(complete.MODULES)
@@ -99,7 +99,7 @@ async def test_an_owner_is_declared_complete_module_by_module_and_shown_so_until
     ended = await run("party", "complete", "DE", "XYZ")
     assert (ended.exit_code, ended.stderr) == (1, "the hub does not know the party DE-XYZ\n")
     await run("party", "remove", "NL", "TNM")
-    assert not await complete.complete(operator.hub.store, "locations")
+    assert not (await complete.complete(operator.hub.store, "locations")).owners
 
 
 async def test_connect_starts_the_handshake(operator: Operating) -> None:

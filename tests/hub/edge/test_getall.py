@@ -246,6 +246,19 @@ async def test_p9_sessions_and_cdrs_are_those_of_the_reader(edge: Lists, module:
     assert ids(told) == ["S1"]
 
 
+async def test_p9_an_owner_whose_sessions_were_read_for_others_is_not_complete_to_the_reader(edge: Lists) -> None:
+    path, query = "/ocpi/2.2.1/sender/sessions", "date_from=2020-01-01T00:00:00Z"
+    await edge.put(state("S1", module="sessions", to=EMSP))
+    for owner in (CPO, OTHER):
+        await complete.pulled(edge.store, owner, "sessions", 1, [PartyId("DE", "NOT")])
+    told = await edge.get(query, path)
+    assert told.answer == (200, 4000) and str(CPO) in told.envelope["status_message"]
+    for owner in (CPO, OTHER):
+        await complete.pulled(edge.store, owner, "sessions", 2, [PartyId("DE", "NOT"), EMSP])
+    edge.clock.passed += KNOWN_SECONDS
+    assert ids(await edge.get(query, path)) == ["S1"]
+
+
 async def test_a_list_of_sessions_needs_date_from(edge: Lists) -> None:
     told = await edge.get(path="/ocpi/2.2.1/sender/sessions")
     assert told.answer == (200, 2001) and told.message.startswith("date_from")

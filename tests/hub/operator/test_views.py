@@ -7,6 +7,7 @@ from dataclasses import replace
 from connectors.values import PartyId, Role
 from hub.onboarding import records
 from hub.operator import views
+from hub.pulling.progress import Progress
 from routing.directory import Party, Platform
 
 TNM = PartyId("NL", "TNM")
@@ -25,3 +26,14 @@ def test_a_party_that_came_back_is_listed_once() -> None:
     assert [row["platform"] for row in views.rows([gone, again, now])] == ["id-3"]
     assert [row["platform"] for row in views.rows([gone, again])] == ["id-2"], "removed, it stays listed"
     assert [row["platform"] for row in views.rows([now, gone, again], "id-1")] == ["id-1"]
+
+
+def test_a_list_that_was_asked_for_is_waiting_until_its_reading_begins() -> None:
+    one = platform("id-1", updated=1)
+    pulls = {("id-1", "locations"): Progress(started=5, ended=7), ("id-1", "tariffs"): Progress(started=5, ended=7)}
+    asked = {("id-1", "locations"): 6, ("id-1", "cdrs"): 6, ("id-2", "cdrs"): 6}
+    told = views.shown(TNM, [one], [], {}, pulls, asked, [])
+    assert told is not None
+    assert [(row["module"], row["state"]) for row in told["pulls"]] == [
+        ("cdrs", "waiting"), ("locations", "waiting"), ("tariffs", "read"),
+    ]  # fmt: skip

@@ -35,12 +35,24 @@ def test_a_token_is_told_apart_by_its_type() -> None:
         (b'{"data": [{"country_code": "NLD", "party_id": "TNM", "id": "L"}]}', "country_code 'NLD'"),
         (b'{"data": [{"country_code": "NL", "party_id": "TNM", "id": 7}]}', "$.data[0].id"),
         (b'{"data": [{"country_code": "NL", "party_id": "TNM", "id": ""}]}', "$.data[0].id"),
+        (b'{"data": [{"country_code": "NL", "party_id": "TNM", "id": "%b"}]}' % (b"9" * 1001), "$.data[0].id"),
     ],
 )
 def test_what_is_no_list_of_objects_is_said_and_not_passed_over(body: bytes, said: str) -> None:
     with pytest.raises(HubError) as error:
         page.read(body, "locations")
     assert said in error.value.message
+
+
+def test_a_session_is_for_the_party_of_its_cdr_token() -> None:
+    owner = b'"country_code": "NL", "party_id": "TNM", "id": "S1"'
+    (listed,) = page.read(
+        b'{"data": [{%b, "cdr_token": {"country_code": "de", "party_id": "EMS"}}]}' % owner, "sessions"
+    )
+    assert (listed.owner, listed.reader) == (PartyId("NL", "TNM"), PartyId("DE", "EMS"))
+    for token in (b"null", b"{}", b'{"country_code": "DE"}', b'{"country_code": "DEU", "party_id": "EMS"}'):
+        with pytest.raises(HubError, match=r"\$\.data\[0\]\.cdr_token"):
+            page.read(b'{"data": [{%b, "cdr_token": %b}]}' % (owner, token), "cdrs")
 
 
 @pytest.mark.parametrize(

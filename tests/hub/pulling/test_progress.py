@@ -8,10 +8,22 @@ import pytest
 
 from connectors.values import PartyId, Role
 from hub.pulling import progress
-from hub.pulling.progress import BACKOFF_MS, DAY_MS, OVERLAP_MS, STALE_MS, Plan, Progress, begun, due, owners_of
-from routing.directory import Party
+from hub.pulling.progress import (
+    BACKOFF_MS,
+    DAY_MS,
+    OVERLAP_MS,
+    STALE_MS,
+    Plan,
+    Progress,
+    Whose,
+    begun,
+    due,
+    owners_of,
+    whose,
+)
+from routing.directory import Directory, Party
 from routing.store.memory import MemoryStore
-from tests.hub.edge.harness import CPO, EMSP, platform
+from tests.hub.edge.harness import CPO, EMSP, HUB, platform
 
 OWNERS = ("NL-TNM",)
 NOW = 10 * DAY_MS
@@ -20,7 +32,7 @@ HALF = replace(READ, ended=None, covered=(), next="https://cpo.example/locations
 
 
 def plan(so_far: Progress | None, asked: int | None = None, *, now: int = NOW, daily: bool = False) -> Plan | None:
-    return due(so_far, asked, OWNERS, now, daily=daily)
+    return due(so_far, asked, Whose(OWNERS), now, daily=daily)
 
 
 def test_a_list_that_was_never_read_is_read_whole() -> None:
@@ -35,12 +47,28 @@ def test_a_list_that_was_read_is_left_alone_until_somebody_asks() -> None:
 
 
 def test_a_party_that_came_to_the_platform_later_has_the_list_read_anew() -> None:
-    assert due(READ, None, (*OWNERS, "NL-TWO"), NOW, daily=False) is Plan.WHOLE
-    assert due(READ, None, (), NOW, daily=False) is None
+    assert due(READ, None, Whose((*OWNERS, "NL-TWO")), NOW, daily=False) is Plan.WHOLE
+    assert due(READ, None, Whose(()), NOW, daily=False) is None
 
 
 def test_a_reading_whose_owners_are_others_now_is_begun_anew() -> None:
-    assert due(HALF, None, ("NL-TWO",), NOW, daily=False) is Plan.WHOLE
+    assert due(HALF, None, Whose(("NL-TWO",)), NOW, daily=False) is Plan.WHOLE
+
+
+def test_who_registers_later_and_may_have_sessions_has_them_read_anew_but_no_reading_is_begun_anew_for_that() -> None:
+    sessions = Whose(OWNERS, ("DE-EMS", "DE-NEW"))
+    assert due(replace(READ, readers=("DE-EMS",)), None, sessions, NOW, daily=False) is Plan.WHOLE
+    assert due(replace(READ, readers=("DE-EMS", "DE-NEW", "DE-OUT")), None, sessions, NOW, daily=False) is None
+    assert due(replace(HALF, readers=("DE-EMS",)), None, sessions, NOW, daily=False) is Plan.RESUME
+
+
+def test_sessions_are_read_for_those_who_issue_tokens_and_lists_for_everybody_for_nobody_in_particular() -> None:
+    cpo = platform("cpo", Party(CPO, Role.CPO))
+    roles = zip("abcde", (Role.EMSP, Role.OTHER, Role.SCSP, Role.NSP, Role.CPO), strict=True)
+    others = [platform(name, Party(PartyId("DE", f"P{name.upper()}"), role)) for name, role in roles]
+    directory = Directory([cpo, *others], hub=HUB)
+    assert whose(directory, cpo, "sessions") == Whose((str(CPO),), ("DE-PA", "DE-PB"))
+    assert whose(directory, cpo, "locations") == Whose((str(CPO),))
 
 
 def test_a_list_that_was_read_in_part_is_read_on_but_not_after_long() -> None:
@@ -63,9 +91,9 @@ def test_once_a_day_what_changed_is_read_where_that_is_set() -> None:
     assert plan(READ, now=tomorrow) is None
     assert plan(READ, now=tomorrow - 1, daily=True) is None
     assert plan(READ, now=tomorrow, daily=True) is Plan.DELTA
-    delta = begun(replace(READ, last=READ.started), Plan.DELTA, OWNERS, tomorrow)
+    delta = begun(replace(READ, last=READ.started), Plan.DELTA, Whose(OWNERS), tomorrow)
     assert delta.since == READ.started - OVERLAP_MS
-    assert begun(READ, Plan.WHOLE, OWNERS, tomorrow).since is None
+    assert begun(READ, Plan.WHOLE, Whose(OWNERS), tomorrow).since is None
 
 
 def test_who_is_suspended_or_removed_is_not_asked() -> None:

@@ -21,7 +21,7 @@ from routing.store.memory import MemoryData, MemoryStore
 from routing.store.port import Lease
 from tests.hub.edge.harness import CPO, EMSP, HUB, Clock, platform
 
-ONE = platform("cpo", Party(CPO, Role.CPO))
+ONE = platform("cpo", Party(CPO, Role.CPO), offers=("locations", "tariffs", "tokens"))
 TWO = platform("emsp", Party(EMSP, Role.EMSP))
 
 
@@ -170,7 +170,7 @@ async def test_who_is_not_registered_any_more_is_complete_no_longer_and_is_read_
         await complete.pulled(side.store, CPO, "locations", 1)
         side.set(replace(ONE, version=""))
         await side.settled()
-        assert not await side.known() and not await complete.complete(side.store, "locations")
+        assert not await side.known() and not (await complete.complete(side.store, "locations")).owners
         side.set(ONE)
         await side.settled()
         assert len(side.reader.lists) == 4

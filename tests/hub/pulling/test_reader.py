@@ -15,17 +15,18 @@ from connectors.client.client import Answer
 from connectors.errors import HubError, NotConnected
 from connectors.values import PartyId, Role
 from hub.pulling import progress, reader
-from hub.pulling.progress import Plan, Progress, begun, owners_of
+from hub.pulling.memory import MOST_AGAIN
+from hub.pulling.progress import Plan, Progress, begun, whose
 from hub.pulling.reader import Reader
 from routing import complete
 from routing.directory import Directory, Party, Platform
 from routing.event import Event, Operation, decode
 from routing.log.port import Headers, Position
-from routing.pulled import after_pull
-from routing.state import ObjectState, StateKey, key_of
+from routing.pulled import after_pull, read_key
+from routing.state import ObjectState, StateKey
 from routing.store.memory import MemoryStore
 from routing.store.port import Lease
-from tests.hub.edge.harness import CPO, HUB, Clock, Sent, answer, platform
+from tests.hub.edge.harness import CPO, EMSP, HUB, Clock, Sent, answer, platform
 
 OTHER = PartyId("NL", "TWO")
 NEXT = "https://cpo.example/sender/locations?offset={}&limit=2"
@@ -45,7 +46,7 @@ class Log:
         self.stored = True
 
     async def ends(self, topic: str) -> Mapping[int, Position]:
-        assert topic == "ocpi.locations"
+        assert topic in {"ocpi.locations", "ocpi.sessions"}
         return {number: Position(1, self.offset + 1) for number in range(4)}
 
     def publish_all(
@@ -60,7 +61,7 @@ class Log:
             assert (event.topic, event.key, event.audience) == (topic, key, None) and event.read is not None
             self.events.append(event)
             self.offset += 1
-            before = self.store.data.states.get(key_of(event, None))
+            before = self.store.data.states.get(read_key(event))
             state = after_pull(before, event, Position(1, self.offset), ())
             if state is not None and self.stored:
                 await self.store.write_states([state])
@@ -70,10 +71,11 @@ class Peer:
     """The platform: its list by owner (None: the same for everyone), two objects a page."""
 
     def __init__(self, *ids: str) -> None:
-        self.lists: dict[str | None, list[dict[str, str]]] = {None: [body(id) for id in ids]}
+        self.lists: dict[str | None, list[dict[str, Any]]] = {None: [body(id) for id in ids]}
         self.sent: list[Sent] = []
         self.failing: Callable[[Sent], None] = lambda sent: None
         self.link: str | None = None
+        self.total: int | None = None
 
     async def send(
         self,
@@ -93,23 +95,24 @@ class Peer:
         offset = int(query["offset"])
         more = {"Link": f'<{self.link or NEXT.format(offset + 2)}>; rel="next"'} if offset + 2 < len(objects) else {}
         content = orjson.dumps({"status_code": 1000, "data": objects[offset : offset + 2]})
-        return answer(content, 200, X_Total_Count=str(len(objects)), **more)
+        return answer(content, 200, X_Total_Count=str(self.total or len(objects)), **more)
 
     @property
     def asked(self) -> list[str]:
         return [dict(parse_qsl(urlsplit(one.url).query))["offset"] for one in self.sent]
 
 
-def body(id: str, owner: PartyId = CPO) -> dict[str, str]:
+def body(id: str, owner: PartyId = CPO) -> dict[str, Any]:
     return {"country_code": owner.country_code, "party_id": owner.party_id, "id": id, "last_updated": "2026"}
 
 
 class Side:
     """A reader and all around it."""
 
-    def __init__(self, peer: Peer, *parties: PartyId) -> None:
+    def __init__(self, peer: Peer, *parties: PartyId, others: Sequence[Platform] = ()) -> None:
         self.store, self.peer, self.clock = MemoryStore(), peer, Clock()
         self.platform = platform("cpo", *(Party(id, Role.CPO) for id in parties or (CPO,)))
+        self.directory = Directory([self.platform, *others], hub=HUB)
         self.log = Log(self.store)
         self.signs: list[bool] = []
         self.reader = self.another()
@@ -119,7 +122,7 @@ class Side:
         log: Any = self.log
         return Reader(
             store=self.store, log=log, client=self.peer, signs=self, clock=self.clock, within=30.0,
-            directory=lambda: Directory([self.platform], hub=HUB), authorize=lambda platform: f"Token {platform.id}",
+            directory=lambda: self.directory, authorize=lambda platform: f"Token {platform.id}",
         )  # fmt: skip
 
     def alive(self, platform: Platform) -> None:
@@ -132,9 +135,11 @@ class Side:
         await self.store.start()
         return await self.store.acquire("pulling", "test", 60) or Lease("pulling", "test", 1)
 
-    async def whole(self, lease: Lease, so_far: Progress | None = None, plan: Plan = Plan.WHOLE) -> Progress:
-        owners = tuple(str(party.id) for party in owners_of(self.platform, "locations"))
-        return await self.reader.read("cpo", "locations", begun(so_far, plan, owners, self.clock.utc()), lease)
+    async def whole(
+        self, lease: Lease, so_far: Progress | None = None, plan: Plan = Plan.WHOLE, module: str = "locations"
+    ) -> Progress:
+        beginning = begun(so_far, plan, whose(self.directory, self.platform, module), self.clock.utc())
+        return await self.reader.read("cpo", module, beginning, lease)
 
     async def known(self) -> Progress:
         return (await progress.read(self.store))["cpo", "locations"]
@@ -149,7 +154,7 @@ async def test_a_list_is_read_to_its_end_as_the_hub_and_its_owner_is_complete_th
     assert side.there() == {"L1", "L2", "L3", "L4", "L5"}
     assert (ended.pages, ended.objects, ended.total, ended.gone) == (3, 5, 5, 0)
     assert ended == await side.known() and ended.ended is not None and ended.whole == ended.last == ended.started
-    assert await complete.complete(side.store, "locations") == {CPO}
+    assert (await complete.complete(side.store, "locations")).owners == {CPO}
     first = side.peer.sent[0]
     assert first.url == "https://cpo.example/sender/locations?offset=0&limit=100"
     assert (first.headers["OCPI-to-party-id"], first.headers["OCPI-from-party-id"]) == (CPO.party_id, HUB.party_id)
@@ -160,6 +165,7 @@ async def test_a_list_is_read_to_its_end_as_the_hub_and_its_owner_is_complete_th
 async def test_a_page_limit_that_was_set_is_kept() -> None:
     side = Side(Peer("L1"))
     side.platform = replace(side.platform, settings=replace(side.platform.settings, page_limit=7))
+    side.directory = Directory([side.platform], hub=HUB)
     await side.whole(await side.lease())
     assert side.peer.sent[0].url.endswith("limit=7")
 
@@ -177,7 +183,7 @@ async def test_what_fails_is_read_on_from_the_page_that_failed() -> None:
         await side.whole(lease)
     half = await side.known()
     assert (half.pages, half.next, half.ended) == (1, NEXT.format(2), None)
-    assert not await complete.complete(side.store, "locations") and side.signs[-1] is False
+    assert not (await complete.complete(side.store, "locations")).owners and side.signs[-1] is False
     side.peer.failing = lambda sent: None
     assert side.reader.remembers("cpo", "locations", half)
     ended = await side.reader.read("cpo", "locations", half, lease)
@@ -241,11 +247,74 @@ async def test_each_party_of_a_platform_is_asked_for_its_own_unless_one_list_has
     await side.whole(await side.lease())
     assert side.there() == {"L1", "L2"}
     assert [sent.headers["OCPI-to-party-id"] for sent in side.peer.sent] == [CPO.party_id, OTHER.party_id]
-    assert await complete.complete(side.store, "locations") == {CPO, OTHER}
+    assert (await complete.complete(side.store, "locations")).owners == {CPO, OTHER}
     both = Side(Peer(), CPO, OTHER)
     both.peer.lists[None] = [body("L1"), body("L2", OTHER), body("L3", PartyId("FR", "NOT"))]
     ended = await both.whole(await both.lease())
-    assert (both.there(), len(both.peer.sent), ended.foreign) == ({"L1", "L2"}, 2, 1)
+    assert (both.there(), both.peer.asked, ended.foreign) == ({"L1", "L2"}, ["0", "2", "0"], 1)
+
+
+async def test_an_object_of_another_party_in_a_list_makes_it_no_list_of_that_party() -> None:
+    side = Side(Peer(), CPO, OTHER)
+    side.peer.lists |= {CPO.party_id: [body("L1"), body("L2", OTHER)]}
+    side.peer.lists |= {OTHER.party_id: [body("L2", OTHER), body("L3", OTHER), body("L4", OTHER)]}
+    await side.whole(await side.lease())
+    assert side.there() == {"L1", "L2", "L3", "L4"}
+
+
+async def test_a_list_that_ends_before_its_total_is_not_taken_for_whole() -> None:
+    side = Side(Peer("L1", "L2", "L3"))
+    lease = await side.lease()
+    before = await side.whole(lease)
+    side.peer.lists[None] = [body("L1")]
+    side.peer.total = 3
+    with pytest.raises(HubError, match="ends after 1 objects, and its X-Total-Count is 3"):
+        await side.whole(lease, before)
+    assert side.there() == {"L1", "L2", "L3"}
+    await side.whole(lease, before, Plan.DELTA)  # a total may be that of the whole list there
+
+
+async def test_a_list_that_goes_round_is_given_up_and_stays_so() -> None:
+    side = Side(Peer("L1", "L2", "L3", "L4"))
+    lease = await side.lease()
+
+    def round_and_round(sent: Sent) -> None:
+        side.peer.link = NEXT.format("2" if "offset=0" in sent.url else "0") + f"&n={len(side.peer.sent)}"
+
+    side.peer.lists[None] += side.peer.lists[None]
+    side.peer.failing = round_and_round
+    with pytest.raises(HubError, match="go round"):
+        await side.whole(lease)
+    pages = len(side.peer.sent)
+    assert pages <= 2 * MOST_AGAIN + 1
+    with pytest.raises(HubError, match="go round"):
+        await side.reader.read("cpo", "locations", await side.known(), lease)
+    assert len(side.peer.sent) == pages + 1 and len(side.log.events) <= 4 * MOST_AGAIN
+
+
+async def test_p9_sessions_are_read_for_the_party_of_their_cdr_token_alone_and_never_gone() -> None:
+    emsp = platform("emsp", Party(EMSP, Role.EMSP))
+    side = Side(Peer(), others=[emsp])
+    nobody = PartyId("FR", "NOT")
+
+    def session(id: str, emsp: PartyId) -> dict[str, Any]:
+        return body(id) | {"cdr_token": {"country_code": emsp.country_code, "party_id": emsp.party_id, "uid": "1"}}
+
+    side.peer.lists[None] = [session("S1", EMSP), session("S2", nobody), session("S3", EMSP)]
+    lease = await side.lease()
+    ended = await side.whole(lease, module="sessions")
+    assert "date_from=2010-01-01T00:00:00Z&offset=0" in side.peer.sent[0].url
+    assert set(side.store.data.states) == {StateKey(CPO, "sessions", id, "", EMSP) for id in ("S1", "S3")}
+    assert (ended.objects, ended.foreign, ended.readers) == (2, 1, (str(EMSP),))
+    known = await complete.complete(side.store, "sessions")
+    assert known.to(EMSP) == {CPO} and not known.to(nobody)
+    side.peer.lists[None] = [session("S3", EMSP)]
+    side.directory = Directory([side.platform, emsp, platform("new", Party(nobody, Role.EMSP))], hub=HUB)
+    side.peer.lists[None] += [session("S2", nobody)]
+    ended = await side.whole(lease, ended, module="sessions")
+    assert (ended.gone, side.there()) == (0, {"S1", "S2", "S3"})
+    known = await complete.complete(side.store, "sessions")
+    assert known.to(EMSP) == known.to(nobody) == {CPO}
 
 
 @pytest.mark.parametrize(
@@ -272,7 +341,7 @@ async def test_nobody_is_complete_while_no_worker_has_stored_it(monkeypatch: pyt
     side.log.stored = False
     with pytest.raises(HubError, match="no worker"):
         await side.whole(await side.lease())
-    assert not await complete.complete(side.store, "locations")
+    assert not (await complete.complete(side.store, "locations")).owners
 
 
 async def test_what_an_operator_said_of_an_owner_outlives_what_was_read() -> None:
