@@ -1,8 +1,8 @@
 """Publishing: records wait here, are handed to aiokafka's producer batch by batch, and are answered for.
 
-Of each partition one batch is under way at a time; what comes meanwhile is the next one. So an idle log costs no
-waiting, a busy one makes large batches by itself, and of a record that still waits here it is certain that it is not
-on the log.
+Of each partition one batch is under way at a time; what comes meanwhile is the next one. Where several come at a time
+the batches of all partitions are handed over together, a few milliseconds apart. So an idle log costs no waiting, a
+busy one makes large batches by itself, and of a record that still waits here it is certain that it is not on the log.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from routing.log.port import (
 )
 
 BATCH_BYTES: Final = 256 * 1024
-GATHER: Final = 0.001
-"""Seconds that records for an idle partition wait at most while others are under way, to go together with those that
-come meanwhile. 0, 1, 2 and 5 ms cost the same CPU (21 us a record at 64 at a time, 17 us at 200) and the same p50 in
-the noise on one broker, since the producer sends a broker one request at a time anyway; with several brokers a slow one
-holds the others up no longer than this."""
+GATHER: Final = 0.006
+"""Seconds from one handing over to the next, while several records come in that time: they go together. A record that
+comes alone waits for nothing. Without it a hub at half of what it can do spends as much time as at its most: it works
+on each record by itself, and so do all who wait for it. At 1,000 directed pushes a second, edge and worker together:
+950 us a push with 1 ms, 870 with 5, 770 with 8, 750 with 12; p99 in the middle of two runs 60 ms, 50, 48, 57."""
 
 _BATCH_OVERHEAD: Final = 100
 _REFUSES: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidTopicError, PolicyViolationError)
@@ -118,6 +118,8 @@ class Publisher:
         self._flying: dict[Lane, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._round: asyncio.Handle | None = None
+        self._many = False
+        self._rests_until = 0.0
         self._producer: AIOKafkaProducer | None = None
         self._open = False
         self._away: str | None = None
@@ -191,10 +193,7 @@ class Publisher:
         item = Item(lane, key, listed, value, size, answer)
         lane.waiting.append(item)
         self._due[lane] = None
-        if self._round is None:
-            self._round = (
-                self._loop.call_later(GATHER, self._begin) if self._flying else self._loop.call_soon(self._begin)
-            )
+        self._begin_soon()
         return item
 
     def give_up(self, items: Sequence[Item]) -> None:
@@ -225,17 +224,22 @@ class Publisher:
         if producer is None:
             return  # a new one is being made, and begins with this
         due, self._due = self._due, {}
+        taken = 0
         for lane in due:
             if lane.flying:
                 self._due[lane] = None
             elif lane.waiting:
                 batch = producer.create_batch()
                 items = self._fill(batch, lane)
+                taken += len(items)
                 if lane.waiting:
                     self._due[lane] = None
                 lane.flying = True
                 self._flying[lane] = time.monotonic()
                 self._background(self._send(producer, lane, batch, items))
+        if taken:
+            self._many = taken > 1
+            self._rests_until = self._loop.time() + GATHER
 
     @staticmethod
     def _fill(batch: Any, lane: Lane) -> list[Item]:
@@ -264,7 +268,7 @@ class Publisher:
             raise
         except Exception as failed:  # noqa: BLE001 - whatever it is, those who wait are told
             error = failed
-        finally:  # before those who wait are told: what they publish next need not wait
+        finally:  # before those who wait are told: their next records find the partition idle
             lane.flying = False
             del self._flying[lane]
             if self._due:
@@ -296,9 +300,9 @@ class Publisher:
             item.answer.failed(error)
 
     def _begin_soon(self) -> None:
-        if self._round is not None:
-            self._round.cancel()
-        self._round = self._loop.call_soon(self._begin)
+        if self._round is None:
+            wait = self._rests_until - self._loop.time() if self._many or self._flying else 0.0
+            self._round = self._loop.call_later(wait, self._begin) if wait > 0 else self._loop.call_soon(self._begin)
 
     # --- the producer ------------------------------------------------------------------------------------------------
 
