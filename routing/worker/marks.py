@@ -61,7 +61,10 @@ class Marks:
         so that what they say they cover stays covered. Raises StoreAway."""
         wanted = frozenset(tps)
         async with self._setting:
-            for mark in await self._reach.once(lambda: self._reach.store.claim_marks(wanted)):
+            claimed = await self._reach.once(lambda: self._reach.store.claim_marks(wanted))
+            # what was read before they were lost the last time may have come in after that: it is not so any more
+            self._marks = {key: mark for key, mark in self._marks.items() if key[1] not in wanted}
+            for mark in claimed:
                 self._marks[(mark.platform, mark.tp)] = mark
 
     async def refresh(self, tps: Iterable[TopicPartition]) -> None:

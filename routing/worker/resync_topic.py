@@ -66,6 +66,7 @@ class TopicResync:
         self._module = module_of(tps[0])
         self._told = around.clock.monotonic()
         self._in_a_row = 0
+        self._owned: dict[TopicPartition, Owned] = {}
         self._ends = False
         self._whole = True
 
@@ -84,9 +85,13 @@ class TopicResync:
         if not self._around.resolver.may_have(self._platform):
             raise Ended
         for tp in self._tps:
-            if not self._around.may(tp) or not await self._around.marks.finish(self._platform, tp):
+            if not self._may(tp) or not await self._around.marks.finish(self._platform, tp):
                 raise Ended
         return self._whole
+
+    def _may(self, tp: TopicPartition) -> bool:
+        """Whether it is ours as it was when this run began: lost and back again, its mark is another's work."""
+        return self._around.owned.get(tp) is self._owned.get(tp) and self._around.may(tp)
 
     async def _begin(self) -> tuple[Position, Position]:
         """Between which positions it is to be looked, all partitions together."""
@@ -94,6 +99,7 @@ class TopicResync:
         for tp in self._tps:
             if not self._around.may(tp):
                 raise Ended
+            self._owned[tp] = self._around.owned[tp]
             if not await marks.begin(self._platform, tp, self._around.owned[tp].tracker.read_to):
                 raise Ended
         found = [mark for tp in self._tps if (mark := marks.get(self._platform, tp)) is not None]
@@ -136,7 +142,7 @@ class TopicResync:
         for attempt in range(settings.resync_attempts):
             if attempt:
                 await asyncio.sleep(settings.resync_pause * 2 ** (attempt - 1))
-            if self._ends or not self._around.may(tp):
+            if self._ends or not self._may(tp):
                 return None
             outcome = await self._around.delivery.newest(event_of(state, tp), tp, self._platform, hosted.party.id)
             if outcome is not None:
@@ -159,7 +165,7 @@ class TopicResync:
             return
         self._told = now
         for tp in self._tps:
-            if not await self._around.marks.progress(self._platform, tp, done):
+            if not self._may(tp) or not await self._around.marks.progress(self._platform, tp, done):
                 raise Ended
 
 

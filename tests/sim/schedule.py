@@ -214,7 +214,7 @@ async def _log_away(world: World) -> None:
         world.log.away(name)
     await asyncio.sleep(world.random.choice((0.3, 2.0, 6.0)))
     for process in world.processes:
-        if process.name in away:
+        if process.name in away and process.name not in world.cut_off:
             world.log.back(process.name)
     world.faults.refused, world.faults.late, world.faults.vanishes = 0.01, 0.01, 0.01
 
@@ -268,10 +268,12 @@ async def _expire(world: World) -> None:
     if world.processes:
         process = world.random.choice(world.processes)
         world.log.away(process.name)
+        world.cut_off.append(process.name)  # a log that is back for the others is not back for this one
         await asyncio.sleep(world.random.choice((0.3, 1.0, 5.0)))
         if process in world.processes and world.random.random() < 0.7:
             world.log.expire(process.name)
             await asyncio.sleep(world.random.choice((0.0, 1.0)))
+        world.cut_off.remove(process.name)
         if process in world.processes:
             world.log.back(process.name)
 

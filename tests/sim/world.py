@@ -115,6 +115,7 @@ class World:
         self.not_sent: set[int] = set()
         self.said: list[str] = []
         self.defects: list[str] = []
+        self.cut_off: list[str] = []
         self._seq = 0
         self._names = 0
 
