@@ -115,6 +115,7 @@ class Delivery:
         slot.event = event
         if wave is None:
             return  # folded into one that stands in line already
+        wave.lacking = entry.tp in lane.lacking and entry.position < lane.lacking[entry.tp]
         lane.waiting += 1
         if lane.waiting > self._settings.waiting_most:
             self.overflow(lane, entry.tp)
@@ -405,6 +406,7 @@ class Delivery:
         self._owned.pop(tp, None)
         self._reading.discard(tp)
         for lane in self.lanes.values():
+            lane.lacking.pop(tp, None)
             for slot in lane.of(tp):
                 lane.waiting -= sum(isinstance(item, Wave) for item in slot.queue)
                 for item in slot.queue:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from routing.log.port import Position, TopicPartition
-from routing.worker.slot import Line, Slot, SlotKey
+from routing.worker.slot import Line, Slot, SlotKey, Wave
 
 
 class Lane:
@@ -22,6 +22,7 @@ class Lane:
         self._by_tp: dict[TopicPartition, dict[SlotKey, Slot]] = {}
         self.begun: dict[SlotKey, Position] = {}
         self.whole: dict[SlotKey, Position] = {}
+        self.lacking: dict[TopicPartition, Position] = {}
 
     def add(self, slot: Slot) -> Slot:
         self.slots[slot.key] = slot
@@ -42,6 +43,15 @@ class Lane:
             slots.pop(slot.key, None)
             if not slots:
                 del self._by_tp[slot.tp]
+
+    def lacks_below(self, tp: TopicPartition, position: Position) -> None:
+        """A mark of this partition has ended: a part that waits, or was read below `position` and is not let in yet,
+        may build on what the mark covered: a resync leaves out an object whose newest state is that part."""
+        self.lacking[tp] = position
+        for slot in self.of(tp):
+            for item in slot.queue:
+                if isinstance(item, Wave):
+                    item.lacking = True
 
     def enqueue(self, slot: Slot) -> None:
         """Let a slot that has something to do stand in line; one that became urgent changes its line."""

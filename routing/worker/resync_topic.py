@@ -87,6 +87,8 @@ class TopicResync:
         for tp in self._tps:
             if not self._may(tp) or not await self._around.marks.finish(self._platform, tp):
                 raise Ended
+            if (lane := self._around.delivery.lanes.get(self._platform)) is not None:
+                lane.lacks_below(tp, self._owned[tp].tracker.read_to)
         return self._whole
 
     def _may(self, tp: TopicPartition) -> bool:

@@ -30,16 +30,18 @@ class Wave:
     """Broadcasts of one object that were folded together, and the entries that are settled with it.
 
     Once its first request was begun a wave is `frozen`: later broadcasts form the next wave. If it fails, the two
-    are folded, so that the next attempt carries the newest state.
+    are folded, so that the next attempt carries the newest state. `lacking`: its recipient lacked something of the
+    object while it waited, of which nothing else tells any more.
     """
 
-    __slots__ = ("attempts", "entries", "frozen", "requests")
+    __slots__ = ("attempts", "entries", "frozen", "lacking", "requests")
 
     def __init__(self, requests: tuple[Request, ...], entries: list[Entry]) -> None:
         self.requests = requests
         self.entries = entries
         self.attempts = 0
         self.frozen = False
+        self.lacking = False
 
 
 class Directed:

@@ -72,7 +72,7 @@ class Waves:
         event, party = slot.event, slot.key.recipient
         started = self._clock.monotonic()
         composed = repaired = known = False
-        lacks = self._marks.reaches(lane.platform, slot.tp) is not None
+        lacks = wave.lacking or self._marks.reaches(lane.platform, slot.tp) is not None
         if lacks:
             # what its parts belong to may be lacking there, or what was marked between them
             known = await self._made_whole(slot, wave)
@@ -158,6 +158,7 @@ class Waves:
             # what failed is carried by what came meanwhile
             wave.requests = fold_all(wave.requests, later.requests)
             wave.entries += later.entries
+            wave.lacking = wave.lacking or later.lacking
             del slot.queue[1]
             lane.waiting -= 1
         terms = self._resolver.terms(slot.key.recipient, slot.event.module)

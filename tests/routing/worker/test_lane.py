@@ -82,3 +82,14 @@ def test_no_more_than_the_most_of_a_line_are_in_flight() -> None:
     assert lane.next(Line.BROADCASTS, MOST) is None
     lane.begun_now[Line.BROADCASTS] = MOST - 1
     assert lane.next(Line.BROADCASTS, MOST) is each
+
+
+def test_what_waits_when_a_mark_ends_says_itself_what_it_may_build_on() -> None:
+    lane = Lane("one")
+    here = slot(lane, "A")
+    there = lane.add(Slot(SlotKey("B", PartyId("DE", "EMS")), TP._replace(partition=1), event("PUT", {})))
+    broadcast(here, 10)
+    broadcast(there, 10)
+    lane.lacks_below(TP, Position(1, 12))
+    assert [item.lacking for each in (here, there) for item in each.queue if isinstance(item, Wave)] == [True, False]
+    assert lane.lacking == {TP: Position(1, 12)}, "for what was read and is not let in yet"
