@@ -185,7 +185,7 @@ def decode(
     return DeadLetter(
         id=id, at=at, reason=Reason(reason), detail=told["detail"], module=module, method=told["method"],
         path=tuple(told["path"]), owner=party_of(owner), object_id=told["object"], variant=told["variant"],
-        sender=_known(sender), recipient=_known(recipient), platform=told["platform"],
+        sender=PartyId.parse(sender), recipient=PartyId.parse(recipient), platform=told["platform"],
         correlation_id=told["correlation"], request_id=told["request"], stood=told["stood"],
         attempts=attempts_of(told["attempts"]), version=version, redriven=redriven, size=told["size"], body=body,
     )  # fmt: skip
@@ -196,9 +196,4 @@ def party_text(party: PartyId | None) -> str:
 
 
 def party_of(text: str) -> PartyId | None:
-    return _known(text) if text else None
-
-
-def _known(text: str) -> PartyId:
-    country, party = text.split("-", 1)
-    return PartyId(country, party)
+    return PartyId.parse(text) if text else None

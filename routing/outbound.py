@@ -22,7 +22,7 @@ _AUTH_REFUSED = (401, 403)
 class Answered:
     """A recipient's own answer: an OCPI envelope under any HTTP status but 401 and 403. `ms`: how long it took.
 
-    `echoes`: the hub's credential at this recipient stands in it, so it is not to be kept.
+    `echoes`: it did not take what it was sent, and the hub's credential at it stands in this: it is not to be kept.
     """
 
     http_status: int

@@ -58,10 +58,13 @@ class HttpSender:
                 self._signs.failed(to.platform)
             raise
         self._signs.alive(to.platform)
-        echoes = told_in(sent["Authorization"], answer.body)
         try:
             answered = accept(answer, to)
         except NoEnvelope as error:
-            error.came = b"" if echoes else error.came
+            if told_in(sent["Authorization"], error.came):
+                error.came = b""
             raise
-        return replace(answered, echoes=True) if echoes else answered
+        # of one that took it nothing is kept, and nearly all do
+        if not 1000 <= answered.status_code < 2000 and told_in(sent["Authorization"], answer.body):
+            return replace(answered, echoes=True)
+        return answered

@@ -14,6 +14,7 @@ from hub.cli import listing, output
 from hub.cli.calling import CallFailed, OperatorApi
 from hub.cli.moments import MOMENT, moment
 from hub.settings import load_or_exit
+from routing.deadletters import Reason as Why
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: what the hub gave up on, and sending it again.")
 
@@ -28,7 +29,7 @@ def _text(name: str, told: str) -> Any:
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Their ids, as the list tells them.")]
 Party = Annotated[str, _text("--party", "Sender, owner or recipient: COUNTRY-PARTY.")]
 Module = Annotated[str, _text("--module", "Module.")]
-Reason = Annotated[str, _text("--reason", "Why: result, resync, custody or unknown.")]
+Reason = Annotated[str, _text("--reason", f"Why: {', '.join(Why)}.")]
 Since = Annotated[str, _text("--since", f"Given up from then on; {MOMENT}")]
 Until = Annotated[str, _text("--until", f"Given up before then; {MOMENT}")]
 All = Annotated[bool, typer.Option("--all", help="All that there are.")]

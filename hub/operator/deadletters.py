@@ -11,18 +11,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils import uuid7
 
 from connectors.errors import EngineAway
-from connectors.values import PartyId
 from hub.operator import shapes
 from hub.operator.answers import answer, failure
+from hub.operator.asked_for import moment_of, party_of
 from hub.operator.operations import Asked, Operation, Operations
 from hub.operator.pages import LARGEST, PageQuery, page
-from hub.operator.requests import BadRequest, Letters, Nothing
+from hub.operator.requests import Letters, Nothing
 from hub.operator.views import Json, when
 from routing import again, event
 from routing.clock import Clock
 from routing.deadletters import Attempted, DeadLetter, Reason, Wanted
 from routing.log.port import Log, LogError
-from routing.store.codec import moment
 from routing.store.port import Store
 
 PUBLISH_MS: Final = 3000
@@ -126,22 +125,10 @@ class DeadLettersApi:
 
 def wanted(query: LetterQuery) -> Wanted:
     """What the query asks for. Raises BadRequest."""
-    try:
-        party = PartyId.parse(query.party) if query.party else None
-    except ValueError as wrong:
-        raise BadRequest(f"party of the query: {wrong}") from None
+    party = party_of(query.party)
     reason = Reason(query.reason) if query.reason else None
-    since, until = _moment("since", query.since), _moment("until", query.until)
+    since, until = moment_of("since", query.since), moment_of("until", query.until)
     return Wanted(party, query.module.strip().lower(), reason, since, until, query.open)
-
-
-def _moment(name: str, text: str) -> int | None:
-    if not text:
-        return None
-    at = moment(text)
-    if at is None:
-        raise BadRequest(f"{name} of the query is no moment; write it as 2026-01-31T12:00:00Z")
-    return at
 
 
 def _done(id: str, how: str, why: str) -> Json:

@@ -9,9 +9,9 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from connectors.values import PartyId
 from hub.operator import shapes
 from hub.operator.answers import answer, failure
+from hub.operator.asked_for import moment_of, party_of
 from hub.operator.operations import Asked, Operation, Operations
 from hub.operator.pages import LARGEST
 from hub.operator.requests import BadRequest, Nothing
@@ -20,7 +20,6 @@ from routing.archive import reading
 from routing.archive.reading import Attempt, Exchange, Recipient
 from routing.archive.terms import Wanted
 from routing.store.archive import Body
-from routing.store.codec import moment
 from routing.store.port import Store
 
 
@@ -64,8 +63,8 @@ class Exchanges:
         query = asked.query
         found = await self._archive.find(
             wanted(query).terms(),
-            since=_moment("since", query.since),
-            until=_moment("until", query.until),
+            since=moment_of("since", query.since),
+            until=moment_of("until", query.until),
             before=int(query.page) if query.page else None,
             limit=query.limit,
         )
@@ -89,22 +88,10 @@ def wanted(query: ExchangeQuery) -> Wanted:
     """What the query asks for. Raises BadRequest."""
     if query.object and not query.module:
         raise BadRequest("object of the query: say its module too, since modules have ids of their own")
-    try:
-        party = PartyId.parse(query.party) if query.party else None
-    except ValueError as wrong:
-        raise BadRequest(f"party of the query: {wrong}") from None
+    party = party_of(query.party)
     return Wanted(
         query.correlation_id, query.request_id, query.module, query.object, query.outcome.strip().lower(), party
     )
-
-
-def _moment(name: str, text: str) -> int | None:
-    if not text:
-        return None
-    at = moment(text)
-    if at is None:
-        raise BadRequest(f"{name} of the query is no moment; write it as 2026-01-31T12:00:00Z")
-    return at
 
 
 def row(one: Exchange) -> Json:

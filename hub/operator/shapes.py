@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.values import InterfaceRole, Role
 from routing.agreements import Effect
+from routing.deadletters import Reason
 from routing.directory import Kind, Status, Validate
 
 PartyText = Annotated[str, Field(description="A party as COUNTRY-PARTY", examples=["NL-TNM"])]
@@ -357,7 +358,7 @@ class LetterRow(Shape):
 
     id: str
     at: Moment = Field(description="When the hub gave up")
-    reason: Literal["result", "resync", "custody", "unknown"] = Field(
+    reason: Reason = Field(
         description="result: not delivered in the time of its command. resync: answered with errors while others were "
         "taken. custody: its time ran out. unknown: an attempt in custody ended without an outcome"
     )

@@ -128,17 +128,20 @@ def owners_of(platform: Platform, module: str) -> tuple[Party, ...]:
     return tuple(found[id] for id in sorted(found))
 
 
-def whose(directory: Directory, platform: Platform, module: str) -> Whose:
-    """Whose the list of a platform is, and for whom it is read."""
+def whose(platform: Platform, module: str, readers: tuple[str, ...]) -> Whose:
+    """Whose the list of a platform is, and for whom of these `readers` it is read."""
     owners = tuple(str(party.id) for party in owners_of(platform, module))
-    if module not in OWN:
-        return Whose(owners)
-    readers = {
+    return Whose(owners, readers if module in OWN else ())
+
+
+def readers(directory: Directory) -> tuple[str, ...]:
+    """For whom lists are read that are kept for one party alone."""
+    found = {
         hosted.party.id
         for hosted in directory.everyone()
         if hosted.party.role in ISSUERS and hosted.platform.registered
     }
-    return Whose(owners, tuple(str(id) for id in sorted(readers)))
+    return tuple(str(id) for id in sorted(found))
 
 
 # --- in the store ----------------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ class Puller:
         self._name = name
         self._first = first
         self._daily = daily
+        self._readers: tuple[Directory | None, tuple[str, ...]] = None, ()
 
     async def run(self) -> None:
         """Runs until it is cancelled."""
@@ -99,7 +100,7 @@ class Puller:
             return {}
         found: dict[str, tuple[Plan, Whose]] = {}
         for module in PULLED:
-            whose = progress.whose(self._registry.directory, platform, module)
+            whose = progress.whose(platform, module, self._readers_now())
             key = platform.id, module.value
             so_far, wanted = known.get(key), asked.get(key)
             if not whose.owners or (so_far is None and wanted is None and not self._first):
@@ -110,6 +111,13 @@ class Puller:
             if plan is not None:
                 found[module.value] = plan, whose
         return found
+
+    def _readers_now(self) -> tuple[str, ...]:
+        """For whom lists are read, found once a directory: each look asks it of every platform."""
+        directory = self._registry.directory
+        if self._readers[0] is not directory:
+            self._readers = directory, progress.readers(directory)
+        return self._readers[1]
 
     def _anew(self, key: _Key, so_far: Progress) -> bool:
         """Whether what was read so far is not known here, though what the list lacks is to be told by it."""

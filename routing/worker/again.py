@@ -17,7 +17,7 @@ from routing.clock import Clock
 from routing.deadletters import DeadLetter
 from routing.event import Again, Event
 from routing.policy import Outcome
-from routing.worker.delivery import Delivery
+from routing.worker.delivery import Broken, Delivery
 from routing.worker.owned import Owned
 from routing.worker.ports import Resolver
 from routing.worker.reach import Reach
@@ -34,11 +34,11 @@ Redrive = Callable[[Event, Again], Awaitable[tuple[Outcome, str]]]
 
 
 class Agains:
-    """`others` are modules whose letters are not sent as newest states."""
+    """`others` are modules whose letters are not sent as newest states, `broken` is told of a defect of the hub."""
 
     def __init__(
         self, *, reach: Reach, delivery: Delivery, resolver: Resolver, settling: Settling, clock: Clock,
-        others: dict[str, Redrive],
+        others: dict[str, Redrive], broken: Broken,
     ) -> None:  # fmt: skip
         self._reach = reach
         self._delivery = delivery
@@ -46,6 +46,7 @@ class Agains:
         self._settling = settling
         self._clock = clock
         self._others = others
+        self._broken = broken
 
     def let_in(self, owned: Owned, entry: Entry, event: Event) -> None:
         """Let the event in; how it ends is told beside everything else."""
@@ -59,10 +60,14 @@ class Agains:
 
     async def _serve(self, owned: Owned, entry: Entry, event: Event, party: PartyId, again: Again) -> None:
         other = self._others.get(event.module)
-        if other is not None:
-            outcome, detail = await other(event, again)
-        else:
-            outcome, detail = await self._newest(owned, event, party, again)
+        try:
+            if other is not None:
+                outcome, detail = await other(event, again)
+            else:
+                outcome, detail = await self._newest(owned, event, party, again)
+        except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop the others
+            self._broken(entry, party, error)
+            return
         if owned.held:
             self._settling.end(entry, party, outcome, detail, 0.0)
 

@@ -92,8 +92,9 @@ class Worker:
             states=self.states, store_away=lambda: reach.away, holds=self._consumer.holds,
         )  # fmt: skip
         agains = Agains(
-            reach=reach, delivery=self.delivery, resolver=resolver, settling=self.settling, clock=clock, others={}
-        )
+            reach=reach, delivery=self.delivery, resolver=resolver, settling=self.settling, clock=clock, others={},
+            broken=self._broken,
+        )  # fmt: skip
         admission = Admission(
             states=self.states, marks=self.marks, delivery=self.delivery, directed=self.directed, resolver=resolver,
             settling=self.settling, aside=self.aside, reads=Reads(consumer=self._consumer, observer=observer),

@@ -10,7 +10,7 @@ from routing import again
 from routing import event as events
 from routing.deadletters import DeadLetter, Reason
 from routing.directory import Directory, Status
-from tests.sim.stories import location, one, tell
+from tests.sim.stories import aside, location, one, tell
 from tests.sim.world import CPO, EMSPS, HUB, World
 from tests.witnesses import Begun
 
@@ -114,5 +114,26 @@ def test_to_a_platform_that_is_away_nothing_is_sent_and_the_letter_stays() -> No
         await asyncio.sleep(5)
         assert (len(got(world)), world.storing.data.letters["a"].version) == (before, 2)
         assert world.uncommitted() == 0
+
+    tell(story)
+
+
+def test_one_that_breaks_its_handling_is_set_aside_and_stops_nobody() -> None:
+    async def story(world: World) -> None:
+        process = await one(world)
+        await location(world)
+        letter = give_up(world)
+
+        async def breaks(id: str) -> DeadLetter | None:
+            raise ValueError(id)
+
+        process.store.letters.read = breaks  # type: ignore[method-assign]
+        await redrive(world, letter)
+        await location(world, patch=True)
+        await asyncio.sleep(5)
+        (record,) = aside(world)
+        assert "ValueError" in record.reason
+        assert world.uncommitted() == 0
+        assert world.storing.data.letters == {"a": letter}
 
     tell(story)

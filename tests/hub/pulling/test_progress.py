@@ -19,6 +19,7 @@ from hub.pulling.progress import (
     begun,
     due,
     owners_of,
+    readers,
     whose,
 )
 from routing.directory import Directory, Party
@@ -67,8 +68,8 @@ def test_sessions_are_read_for_those_who_issue_tokens_and_lists_for_everybody_fo
     roles = zip("abcde", (Role.EMSP, Role.OTHER, Role.SCSP, Role.NSP, Role.CPO), strict=True)
     others = [platform(name, Party(PartyId("DE", f"P{name.upper()}"), role)) for name, role in roles]
     directory = Directory([cpo, *others], hub=HUB)
-    assert whose(directory, cpo, "sessions") == Whose((str(CPO),), ("DE-PA", "DE-PB"))
-    assert whose(directory, cpo, "locations") == Whose((str(CPO),))
+    assert whose(cpo, "sessions", readers(directory)) == Whose((str(CPO),), ("DE-PA", "DE-PB"))
+    assert whose(cpo, "locations", readers(directory)) == Whose((str(CPO),))
 
 
 def test_a_list_that_was_read_in_part_is_read_on_but_not_after_long() -> None:

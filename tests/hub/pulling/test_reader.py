@@ -16,7 +16,7 @@ from connectors.errors import HubError, NotConnected
 from connectors.values import PartyId, Role
 from hub.pulling import progress, reader
 from hub.pulling.memory import MOST_AGAIN
-from hub.pulling.progress import Plan, Progress, begun, whose
+from hub.pulling.progress import Plan, Progress, begun, readers, whose
 from hub.pulling.reader import Reader
 from routing import complete
 from routing.directory import Directory, Party, Platform
@@ -138,7 +138,7 @@ class Side:
     async def whole(
         self, lease: Lease, so_far: Progress | None = None, plan: Plan = Plan.WHOLE, module: str = "locations"
     ) -> Progress:
-        beginning = begun(so_far, plan, whose(self.directory, self.platform, module), self.clock.utc())
+        beginning = begun(so_far, plan, whose(self.platform, module, readers(self.directory)), self.clock.utc())
         return await self.reader.read("cpo", module, beginning, lease)
 
     async def known(self) -> Progress:
