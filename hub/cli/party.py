@@ -176,7 +176,8 @@ def set_(
         output.line(f"{name:<12}{_value(value)}")
 
 
-@app.command()
+# a token may begin with a hyphen, and is no option then
+@app.command(context_settings={"ignore_unknown_options": True})
 def connect(
     versions_url: Annotated[str, typer.Argument(metavar="VERSIONS_URL", help="the versions URL of the platform")],
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="the token that it gave to the hub")],

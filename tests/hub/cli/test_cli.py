@@ -108,6 +108,14 @@ async def test_connect_starts_the_handshake(operator: Operating) -> None:
     assert "connected with EMSP DE-EMS" in ended.stdout
 
 
+@pytest.mark.parametrize("token", ["-lx93-s3cret-of-a-platform", "--s3cret-of-a-platform", "-h"])
+async def test_a_token_that_begins_with_a_hyphen_is_a_token(operator: Operating, token: str) -> None:
+    async with SamplePlatform([SampleParty(EMS, Role.EMSP)]) as sample:
+        sample.connection.invitations.append(token)
+        ended = await run("party", "connect", sample.versions_url, token)
+    assert "connected with EMSP DE-EMS" in ended.stdout, ended.output
+
+
 async def test_what_the_hub_refuses_is_its_sentence_and_exit_1(operator: Operating) -> None:
     ended = await run("party", "show", "DE", "XYZ", "--json")
     assert (ended.exit_code, ended.stdout) == (1, "")
