@@ -6,7 +6,7 @@ import uuid
 
 from connectors import headers as names
 from tests.scenarios import bodies
-from tests.scenarios.parties import HUB, SENDER, Parties, asked, check, party_of, since
+from tests.scenarios.parties import HUB, SENDER, Parties, asked, check, eventually, party_of, since
 from tests.scenarios.test_getall import PUSHES_ONLY, complete, listed, push
 from tests.scenarios.test_routing_headers import legs
 
@@ -41,5 +41,9 @@ async def test_what_was_pushed_while_one_was_away_is_in_the_list_by_its_own_date
     await emsp.online()
     await listed(emsp, {missed["id"]}, date_from="2026-05-01T00:00:00Z")
     await listed(emsp, {known["id"], missed["id"]})
-    answer = await emsp.call("GET", "locations", SENDER, to=HUB, query={"date_from": "2026-05-01T00:00:00Z"})
-    assert answer.data == [missed | {"name": "newest"}]
+
+    async def newest() -> bool:
+        answer = await emsp.call("GET", "locations", SENDER, to=HUB, query={"date_from": "2026-05-01T00:00:00Z"})
+        return bool(answer.data == [missed | {"name": "newest"}])
+
+    await eventually(newest, within=10)  # readers may lag
