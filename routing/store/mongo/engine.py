@@ -16,6 +16,7 @@ from routing.store.mongo import states as objects
 from routing.store.mongo.archive import MongoArchive
 from routing.store.mongo.connection import Connection
 from routing.store.mongo.deadletters import MongoDeadLetters
+from routing.store.mongo.joined import JoinedReads
 from routing.store.mongo.schema import bring_up_to_date
 from routing.store.mongo.watch import Watch
 from routing.store.port import CdrKey, CdrRecord, Lease, Mark, Selection, SetAside, StateCount
@@ -34,6 +35,7 @@ class MongoStore:
     def __init__(self, uri: str, *, timeout: float = 2.0) -> None:
         self._connection = Connection(uri, timeout=timeout)
         self._run = self._connection.run
+        self._reads = JoinedReads(self._read_states)
         self.archive = MongoArchive(self._connection)
         self.letters = MongoDeadLetters(self._connection)
         self._watch: Watch | None = None
@@ -53,6 +55,7 @@ class MongoStore:
         watch, self._watch = self._watch, None
         if watch is not None:
             await watch.stop()
+        await self._reads.close()
         await self._connection.close()
 
     def trouble(self) -> str | None:
@@ -97,6 +100,9 @@ class MongoStore:
     # --- object state ------------------------------------------------------------------------------------------------
 
     async def read_states(self, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
+        return await self._reads.read(keys)
+
+    async def _read_states(self, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
         return await self._run(objects.read, keys)
 
     async def write_states(self, states: Sequence[ObjectState]) -> None:
