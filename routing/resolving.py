@@ -52,9 +52,13 @@ class DirectoryResolver:
         """Those on this platform that get what this owner tells everybody."""
         return resync.recipients(self._directory(), platform, owner, module)
 
-    def may_have(self, platform: str) -> bool:
-        """Whether anything that it missed is sent to this platform."""
-        return resync.may_have(self._directory(), platform)
+    def may_have(self, platform: str, party: PartyId | None = None) -> bool:
+        """Whether anything that it missed is sent to this platform, or to this party on it."""
+        return resync.may_have(self._directory(), platform, party)
+
+    def left_out(self, platform: str) -> Sequence[PartyId]:
+        """The parties of this platform that are sent nothing of it."""
+        return resync.left_out(self._directory(), platform)
 
     def terms(self, party: PartyId, module: str) -> Terms:
         return self._directory().policies.terms(party, module)

@@ -65,10 +65,24 @@ def recipients(directory: Directory, platform: str, owner: PartyId, module: str)
     return tuple(found.values())
 
 
-def may_have(directory: Directory, platform: str) -> bool:
-    """Whether anything is sent to this platform at all: it is there, not suspended, and its resync is not off."""
+def may_have(directory: Directory, platform: str, party: PartyId | None = None) -> bool:
+    """Whether anything is sent to this platform at all: it is there, not suspended, and its resync is not off.
+
+    Of one party, or of any: a platform all of whose parties are suspended or removed gets nothing either.
+    """
     there = directory.platforms.get(platform)
-    return there is not None and there.registered and there.status is not Status.SUSPENDED and there.settings.resync
+    if there is None or not there.registered or there.status is Status.SUSPENDED or not there.settings.resync:
+        return False
+    return any(
+        party in (None, one.id) and not one.suspended and not one.removed for one in there.parties
+    )  # fmt: skip
+
+
+def left_out(directory: Directory, platform: str) -> tuple[PartyId, ...]:
+    """The parties of this platform that get nothing of what it missed, because they are suspended."""
+    there = directory.platforms.get(platform)
+    parties = there.parties if there is not None else ()
+    return tuple(dict.fromkeys(one.id for one in parties if one.suspended and not one.removed))
 
 
 def reachable(directory: Directory, platform: str) -> bool:

@@ -1,16 +1,18 @@
 """`ocpi-hub party`, over the running hub's operator API: invite, connect, list, show, set, suspend, resume, complete,
-pull, remove.
+pull, resync, remove.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from connectors.values import PartyId, Role
-from hub.cli import listing, output, policy, pulling
+from hub.cli import listing, output, policy, pulling, resyncing
 from hub.cli.calling import OperatorApi, party_path
+from hub.cli.moments import MOMENT, moment
 from hub.settings import load_or_exit
 from routing.directory import Validate
 
@@ -123,6 +125,29 @@ def pull(
         shown = pulling.follow(_api(), country, party, module or [], wait=wait, say=not json)
     if json:
         output.as_json(shown)
+
+
+@app.command()
+def resync(
+    country: Country,
+    party: Party,
+    module: Annotated[
+        list[str] | None, typer.Option(help="Only of this module; may be given again. All that it takes without it.")
+    ] = None,
+    since: Annotated[str, typer.Option(help=f"Only what changed from then on; {MOMENT}")] = "",
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show the progress until all was sent.")] = True,
+    json: Json = False,
+) -> None:
+    """Send a party the newest state of all that it may see once more: it is new, newly allowed, or lost what it had."""
+    with output.failures():
+        told = resyncing.follow(
+            _api(), country, party, module or [], since=moment(since, datetime.now(UTC)), dry_run=dry_run, wait=wait,
+            say=not json,
+        )  # fmt: skip
+    if json:
+        output.as_json(told)
 
 
 @app.command("set")
@@ -268,6 +293,8 @@ def _print(shown: dict[str, Any], *, json: bool) -> None:
         output.line(f"delivery of {modules}: {terms}")
     for row in shown["pulls"]:
         output.line(f"list of {row['module']}: {pulling.told(row)}")
+    for row in shown["resyncs"]:
+        output.line(f"resync of {row['module']}: {resyncing.told(row)}, asked for {row['asked']}")
     for platform in shown["platforms"]:
         output.line("")
         print_platform(platform)
@@ -307,8 +334,8 @@ def print_platform(platform: dict[str, Any]) -> None:
     marks = [
         [
             f"{m['topic']}/{m['partition']}", m["position"]["offset"], m["since"], m["reason"],
-            "under way" if m["resync"] else "",
+            "under way" if m["resync"] else "", m["party"] or "all on it",
         ]
         for m in platform["marks"]
     ]  # fmt: skip
-    output.table(("partition", "from", "since", "why", "resync"), marks, title="resync marks")
+    output.table(("partition", "from", "since", "why", "resync", "of"), marks, title="resync marks")

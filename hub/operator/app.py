@@ -32,13 +32,14 @@ from hub.operator.poison import Poison
 from hub.operator.policies import PoliciesApi
 from hub.operator.readiness import Readiness
 from hub.operator.requests import BadRequest, ChangedMeanwhile
+from hub.operator.resync import Resyncs
 from hub.operator.watching import OPEN_PATHS, Watching
 from hub.registry import Registry
 from routing.clock import SystemClock
-from routing.log.port import Log
+from routing.log.port import Log, LogError
 from routing.store.port import Store, StoreError
 
-log = structlog.get_logger(__name__)
+logging = structlog.get_logger(__name__)
 
 OPERATIONS = web.AppKey("operations", Operations)
 """What the application of an operator port can do."""
@@ -72,6 +73,7 @@ def operator_app(
         *Poison(store).operations(),
         *Exchanges(store).operations(),
         *DeadLettersApi(store, sending).operations(),
+        *Resyncs(desk.registry, store, events).operations(),
     )
     app.router.add_routes([operation.route() for operation in operations])
     return app
@@ -124,8 +126,11 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ChangedMeanwhile as lost:
         return failure(409, str(lost), revision=lost.revision)
     except (EngineAway, StoreError) as away:
-        log.warning("operator_call_failed", path=request.path, reason=str(away))
+        logging.warning("operator_call_failed", path=request.path, reason=str(away))
         return failure(503, "the hub's store cannot be used now; repeat it")
+    except LogError as away:
+        logging.warning("operator_call_failed", path=request.path, reason=str(away))
+        return failure(503, "the hub's log cannot be used now; repeat it")
     except (UnusableApi, UnsupportedVersion, NoMatchingEndpoints) as wrong:
         return failure(502, wrong.message)
     except InvalidParameters as wrong:
@@ -133,5 +138,5 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except OcpiError as wrong:
         return failure(502, wrong.message)
     except Exception:
-        log.exception("operator_call_failed", path=request.path)
+        logging.exception("operator_call_failed", path=request.path)
         return failure(500, "a defect of the hub; its logging says more")

@@ -9,7 +9,7 @@ from aiohttp import web
 from connectors.values import PartyId
 from hub.onboarding.desk import Desk
 from hub.onboarding.invitations import invite
-from hub.operator import actions, shapes, views
+from hub.operator import actions, resync, shapes, views
 from hub.operator.answers import answer, failure
 from hub.operator.editing import edited
 from hub.operator.operations import Asked, Operation, Operations
@@ -18,6 +18,7 @@ from hub.operator.policies import of_party
 from hub.operator.requests import Complete, Invite, Nothing, Pull
 from hub.pulling import progress
 from routing import complete
+from routing.asked import read as read_asked
 from routing.directory import Platform
 from routing.store.port import Store
 
@@ -64,8 +65,10 @@ class Parties:
         platforms = list(self._desk.registry.directory.platforms.values())
         marks, since = await self._store.load_marks(), await complete.since(self._store, party)
         pulls, asked = await progress.read(self._store), await progress.asked(self._store)
-        delivery = of_party(self._desk.registry.directory.policies, party)
-        shown = views.shown(party, platforms, marks, since, pulls, asked, delivery)
+        directory = self._desk.registry.directory
+        delivery = of_party(directory.policies, party)
+        resyncs = [resync.told(one, marks, directory) for one in await read_asked(self._store, party)]
+        shown = views.shown(party, platforms, marks, since, pulls, asked, delivery, resyncs)
         return _unknown(party) if shown is None else answer(shown)
 
     async def _suspend(self, asked: Plain) -> web.Response:

@@ -92,6 +92,17 @@ class Letters(_Body):
     once_more: bool = False
 
 
+class Resync(_Body):
+    """POST /api/parties/{country_code}/{party_id}/resync: what is sent once more, no modules are all.
+
+    `since`: only what changed from this moment on, by the log's clock. `dry_run`: it is only counted.
+    """
+
+    modules: list[Literal["locations", "tariffs", "tokens"]] = []
+    since: Annotated[str, Field(max_length=40)] | None = None
+    dry_run: bool = False
+
+
 class Connect(_Body):
     """POST /api/platforms/connect: the versions URL and the token that the other platform gave."""
 

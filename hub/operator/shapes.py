@@ -103,6 +103,7 @@ class MarkShown(Shape):
     since: Moment
     reason: str
     resync: bool = Field(description="Whether it is being worked off")
+    party: PartyText | None = Field(description="For which party alone an operator asked for it; null: for all on it")
 
 
 class SettingsShown(Shape):
@@ -159,6 +160,27 @@ class PullShown(Shape):
     reason: str = Field(description="Of the last failure")
 
 
+class ResyncShown(Shape):
+    """How far it is that a party is sent everything of a module once more, since an operator asked for it."""
+
+    platform: str
+    module: str
+    state: Literal["counted", "waiting", "running", "done", "skipped"] = Field(
+        description="waiting: until the platform can be reached; skipped: it is not to have all of them any more"
+    )
+    asked: Moment
+    since: Moment | None = Field(description="Only what changed from then on; null: everything")
+    objects: int = Field(description="As many as there were when it was asked for")
+    done: int
+    skipped: int
+
+
+class ResyncAsked(Shape):
+    party: PartyText
+    dry_run: bool = Field(description="It was only counted")
+    resyncs: list[ResyncShown]
+
+
 class PartyShown(Shape):
     party: PartyText
     country_code: str
@@ -167,6 +189,7 @@ class PartyShown(Shape):
     complete: dict[str, Moment] = Field(description="The modules of which the hub has all that it owns, and since when")
     pulls: list[PullShown] = Field(description="The lists that are read from the platforms that host it")
     delivery: list[ModuleTerms] = Field(description="By which terms it is sent what is for it, module by module")
+    resyncs: list[ResyncShown] = Field(description="What was asked for last to be sent to it once more")
     platforms: list[PlatformShown] = Field(description="That host it or did, the present one first")
 
 

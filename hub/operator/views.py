@@ -65,11 +65,12 @@ def shown(
     pulls: Pulls,
     asked: Mapping[tuple[str, str], int],
     delivery: Sequence[Json],
+    resyncs: Sequence[Json],
 ) -> Json | None:
     """Everything of a party and the platforms that host it or did; None when the hub does not know it.
 
     `complete` is since when (UTC ms) the hub has all that it owns of a module, `asked` when a list was asked for last,
-    `delivery` its terms by module.
+    `delivery` its terms by module; `resyncs` are told already.
     """
     hosts = [platform for platform in platforms if any(one.id == party for one, _ in hosted(platform))]
     if not hosts:
@@ -88,6 +89,7 @@ def shown(
             if key[0] in {platform.id for platform in hosts}
         ],
         "delivery": list(delivery),
+        "resyncs": list(resyncs),
         "platforms": [platform_shown(platform, party, marks) for platform in hosts],
     }
 
@@ -204,6 +206,7 @@ def _mark(mark: Mark) -> Json:
         "since": when(mark.since),
         "reason": mark.reason,
         "resync": mark.upper is not None,
+        "party": None if mark.party is None else str(mark.party),
     }
 
 

@@ -108,6 +108,13 @@ class MemoryLog:
     async def ends(self, topic: str) -> Mapping[int, Position]:
         return {number: self.end(TopicPartition(topic, number)) for number in range(self._count)}
 
+    async def at(self, topic: str, moment: int) -> Mapping[int, Position]:
+        tps = [TopicPartition(topic, number) for number in range(self._count)]
+        if moment < self._clock() - self._retention_ms:
+            return dict.fromkeys(range(self._count), Position(0, 0))
+        later = {tp: [one.position for one in self._partitions[tp].records if one.append_time >= moment] for tp in tps}
+        return {tp.partition: min(later[tp], default=self.end(tp)) for tp in tps}
+
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> LocalConsumer:
         """Raises ValueError for a topic that there is not."""
         if unknown := [topic for topic in topics if topic not in self._topics]:

@@ -213,6 +213,13 @@ class Log(Protocol):
         Raises LogAway.
         """
 
+    async def at(self, topic: str, moment: int) -> Mapping[int, Position]:
+        """Of each partition a position below which nothing was appended at `moment` (UTC ms, the log's clock) or later.
+
+        As high a one as there is, but for a moment of which the log may have dropped records: then it is (0, 0).
+        Raises LogAway.
+        """
+
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> Consumer: ...
 
     async def open_replies(self, edge: str, on_reply: Callable[[Headers, bytes], None]) -> ReplyTo:

@@ -215,16 +215,33 @@ def state_key_of(key: bytes) -> StateKey:
 
 
 def encode_resync(mark: Mark) -> bytes | None:
-    """How far a mark's resync came, as a JSON list of three positions; None where none has begun."""
-    found = (mark.upper, mark.done, mark.beside)
-    return orjson.dumps([one and [*one] for one in found]) if any(found) else None
+    """How far a mark's resync came, as a JSON list of three positions; None where none has begun.
+
+    Of what was asked for two numbers follow: when that was, and how many objects were brought.
+    """
+    found: list[object] = [one and [*one] for one in (mark.upper, mark.done, mark.beside)]
+    if mark.asked:
+        found += (mark.asked, mark.sent)
+    return orjson.dumps(found) if any(found) else None
 
 
-def decode_resync(record: bytes | None) -> tuple[Position | None, Position | None, Position | None]:
+def decode_resync(record: bytes | None) -> dict[str, Any]:
+    """The fields of a mark that `encode_resync` wrote."""
     if record is None:
-        return (None, None, None)
-    upper, done, beside = (None if one is None else Position(*one) for one in orjson.loads(record))
-    return upper, done, beside
+        return {}
+    found = orjson.loads(record)
+    positions = (None if one is None else Position(*one) for one in found[:3])
+    fields = dict(zip(("upper", "done", "beside"), positions, strict=True))
+    return {**fields, **dict(zip(("asked", "sent"), found[3:5], strict=False))}
+
+
+def mark_party(mark: Mark) -> str:
+    """The party of a mark in its key; empty: it is the platform's."""
+    return "" if mark.party is None else str(mark.party)
+
+
+def party_of_mark(text: str) -> PartyId | None:
+    return PartyId.parse(text) if text else None
 
 
 def moment(last_updated: str | None) -> int | None:

@@ -28,6 +28,7 @@ from routing.store.port import (
     Lease,
     LeaseLost,
     Mark,
+    MarkKey,
     Selection,
     SetAside,
     StateCount,
@@ -57,7 +58,7 @@ class MemoryData:
     policies: dict[str, Policy] = field(default_factory=dict)
     states: dict[StateKey, ObjectState] = field(default_factory=dict)
     cdrs: dict[CdrKey, CdrRecord] = field(default_factory=dict)
-    marks: dict[tuple[str, TopicPartition], Mark] = field(default_factory=dict)
+    marks: dict[MarkKey, Mark] = field(default_factory=dict)
     urls: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     meta: dict[str, bytes] = field(default_factory=dict)
     aside: dict[tuple[TopicPartition, Position], SetAside] = field(default_factory=dict)
@@ -310,7 +311,7 @@ class MemoryStore:
             raise Conflict(_named(mark), current)
         self.data.marked += 1
         saved = replace(mark, revision=self.data.marked)
-        self.data.marks[(mark.platform, mark.tp)] = saved
+        self.data.marks[mark.key] = saved
         await self._after("save_mark")
         return saved
 
@@ -319,11 +320,11 @@ class MemoryStore:
         current = self._mark_revision(mark)
         if current not in (0, mark.revision):
             raise Conflict(_named(mark), current)
-        self.data.marks.pop((mark.platform, mark.tp), None)
+        self.data.marks.pop(mark.key, None)
         await self._after("remove_mark")
 
     def _mark_revision(self, mark: Mark) -> int:
-        stored = self.data.marks.get((mark.platform, mark.tp))
+        stored = self.data.marks.get(mark.key)
         return stored.revision if stored else 0
 
     # --- rewritten URLs, expiry --------------------------------------------------------------------------------------

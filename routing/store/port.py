@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from connectors.values import PartyId
 from routing.agreements import Agreement
@@ -87,6 +87,14 @@ class SetAside:
     value: bytes
 
 
+class MarkKey(NamedTuple):
+    """What a mark is of. `party` is None for what a platform missed, all its parties together."""
+
+    platform: str
+    tp: TopicPartition
+    party: PartyId | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A resync mark: what `platform` did not get of a partition begins at `position`, the lowest not delivered.
@@ -96,6 +104,9 @@ class Mark:
 
     While it is worked off, newest first, `upper` is where that began, `done` how far down it came; `beside` is the
     lowest position that was not delivered meanwhile, and what the mark begins with once the resync has ended.
+
+    One of a `party` alone is what an operator `asked` for (UTC ms): that party is sent it again, whatever it got
+    before. `sent` is how many objects of that it was brought by `done`.
     """
 
     platform: str
@@ -107,6 +118,13 @@ class Mark:
     upper: Position | None = None
     done: Position | None = None
     beside: Position | None = None
+    party: PartyId | None = None
+    asked: int = 0
+    sent: int = 0
+
+    @property
+    def key(self) -> MarkKey:
+        return MarkKey(self.platform, self.tp, self.party)
 
     @property
     def lowest(self) -> Position:

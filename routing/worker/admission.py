@@ -198,9 +198,9 @@ class Admission:
         if event is None:
             return self._unreadable(item)
         if event.read is not None:
-            for platform in self._marks.worked_off(owned.tp) if event.kept_for is None else ():
+            for key in self._marks.worked_off(owned.tp) if event.kept_for is None else ():
                 # nothing else brings it: it is for nobody, and may stand above where that began
-                await self._marks.cover(platform, owned.tp, entry.position, "its owner had another state")
+                await self._marks.cover_beside(key, entry.position, "its owner had another state")
             # its state is written, or kept until the window is left, before which nothing is committed
             self._settling.settle(entry)
         elif event.again is not None:

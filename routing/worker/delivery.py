@@ -7,7 +7,7 @@ waits for the store (a mark, the record of a CDR) takes no place in a lane and i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from random import Random
@@ -143,6 +143,10 @@ class Delivery:
         slot.queue.append(item)
         self._turns.wake(lane, slot)
         return item.done
+
+    def again(self, platform: str, party: PartyId, asked: Mapping[TopicPartition, int]) -> None:
+        """Everything of these partitions goes to this party once more, though it was sent before it was `asked` for."""
+        self._turns.lane(platform).send_again(party, asked)
 
     def barrier(self, event: Event, tp: TopicPartition) -> None:
         """Nothing older of this object may go to this audience: a push that may have reached it stood here."""

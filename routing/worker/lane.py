@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from connectors.values import PartyId
 from routing.log.port import Position, TopicPartition
-from routing.worker.slot import Line, Slot, SlotKey, Wave
+from routing.worker.slot import Line, Slot, SlotKey, Wave, module_in
 
 
 class Lane:
@@ -23,6 +24,7 @@ class Lane:
         self.begun: dict[SlotKey, Position] = {}
         self.whole: dict[SlotKey, Position] = {}
         self.lacking: dict[TopicPartition, Position] = {}
+        self._asked: dict[tuple[PartyId, TopicPartition], int] = {}
 
     def add(self, slot: Slot) -> Slot:
         self.slots[slot.key] = slot
@@ -85,3 +87,15 @@ class Lane:
             kept[key] = max(position, kept.get(key, position))
             if len(kept) > most:
                 del kept[next(iter(kept))]
+
+    def send_again(self, party: PartyId, asked: Mapping[TopicPartition, int]) -> None:
+        """Forget what of these partitions has arrived at this party, once for each time that it was `asked` for.
+
+        What is sent after that is kept as ever: it is sent once.
+        """
+        fresh = {(party, tp): at for tp, at in asked.items() if self._asked.get((party, tp)) != at}
+        if fresh:
+            self._asked.update(fresh)
+            modules = {tp.topic.removeprefix("ocpi.") for _, tp in fresh}
+            for key in [key for key in self.whole if key.recipient == party and module_in(key.object) in modules]:
+                del self.whole[key]

@@ -10,10 +10,10 @@ from functools import partial
 
 from routing.clock import Clock
 from routing.log.port import Position, TopicPartition
-from routing.store.port import Conflict, Mark, StoreAway
+from routing.store.port import Conflict, Mark, MarkKey, StoreAway
 from routing.worker.reach import AGAIN_AFTER, Reach
 
-_Key = tuple[str, TopicPartition]
+_Place = tuple[str, TopicPartition]
 
 
 class Marks:
@@ -22,39 +22,41 @@ class Marks:
     def __init__(self, reach: Reach, clock: Clock) -> None:
         self._reach = reach
         self._clock = clock
-        self._marks: dict[_Key, Mark] = {}
-        self._coming: dict[_Key, list[Position]] = {}
+        self._marks: dict[MarkKey, Mark] = {}
+        self._places: dict[_Place, dict[MarkKey, Mark]] = {}
+        self._coming: dict[_Place, list[Position]] = {}
         self._setting = asyncio.Lock()
 
     def reaches(self, platform: str, tp: TopicPartition) -> Position | None:
         """From where on this platform may lack something of the partition, marks included that are not durable yet."""
-        key = (platform, tp)
-        mark, coming = self._marks.get(key), self._coming.get(key)
-        if coming is None:
-            return None if mark is None else mark.lowest
-        return min(coming) if mark is None else min(*coming, mark.lowest)
+        place = (platform, tp)
+        marks, coming = self._places.get(place), self._coming.get(place)
+        if marks is None:
+            return None if coming is None else min(coming)
+        lowest = min(mark.lowest for mark in marks.values())
+        return lowest if coming is None else min(*coming, lowest)
 
     def by_platform(self) -> list[tuple[str, int]]:
         """(platform id, how many of its partitions are marked)."""
-        return list(Counter(platform for platform, _ in self._marks).items())
+        return list(Counter(platform for platform, _ in self._places).items())
 
-    def of(self, platform: str) -> list[Mark]:
-        """The marks of this platform that are durable."""
-        return [mark for (marked, _), mark in self._marks.items() if marked == platform]
+    def all(self) -> list[MarkKey]:
+        """Of all marks that are durable."""
+        return list(self._marks)
 
-    def worked_off(self, tp: TopicPartition) -> list[str]:
-        """The platforms whose marks in this partition are being worked off."""
-        return [platform for (platform, there), mark in self._marks.items() if there == tp and mark.upper is not None]
+    def worked_off(self, tp: TopicPartition) -> list[MarkKey]:
+        """The marks in this partition that are being worked off."""
+        return [key for key, mark in self._marks.items() if key.tp == tp and mark.upper is not None]
 
-    def get(self, platform: str, tp: TopicPartition) -> Mark | None:
-        return self._marks.get((platform, tp))
+    def get(self, key: MarkKey) -> Mark | None:
+        return self._marks.get(key)
 
     async def _load(self, tps: Iterable[TopicPartition]) -> None:
         """Read the marks of these partitions as they are now. Raises StoreAway."""
         wanted = set(tps)
         for mark in await self._reach.once(self._reach.store.load_marks):
             if mark.tp in wanted:
-                self._marks[(mark.platform, mark.tp)] = mark
+                self._put(mark)
 
     async def claim(self, tps: Iterable[TopicPartition]) -> None:
         """The marks of partitions that have become ours: what their former owner still does to them comes too late,
@@ -63,23 +65,36 @@ class Marks:
         async with self._setting:
             claimed = await self._reach.once(lambda: self._reach.store.claim_marks(wanted))
             # what was read before they were lost the last time may have come in after that: it is not so any more
-            self._marks = {key: mark for key, mark in self._marks.items() if key[1] not in wanted}
+            for key in [key for key in self._marks if key.tp in wanted]:
+                self._drop(key)
             for mark in claimed:
-                self._marks[(mark.platform, mark.tp)] = mark
+                self._put(mark)
 
     async def refresh(self, tps: Iterable[TopicPartition]) -> None:
         """Learn of marks that others made: an operator, or a former owner whose write landed late. Raises StoreAway."""
         wanted = set(tps)
         async with self._setting:
             for mark in await self._reach.once(self._reach.store.load_marks):
-                known = self._marks.get((mark.platform, mark.tp))
+                known = self._marks.get(mark.key)
                 if mark.tp in wanted and (known is None or known.revision < mark.revision):
-                    self._marks[(mark.platform, mark.tp)] = mark
+                    self._put(mark)
+
+    def _put(self, mark: Mark) -> None:
+        self._marks[mark.key] = mark
+        self._places.setdefault((mark.platform, mark.tp), {})[mark.key] = mark
+
+    def _drop(self, key: MarkKey) -> None:
+        if self._marks.pop(key, None) is not None:
+            place = (key.platform, key.tp)
+            del self._places[place][key]
+            if not self._places[place]:
+                del self._places[place]
 
     def forget(self, tps: Iterable[TopicPartition]) -> None:
         gone = set(tps)
-        self._marks = {key: mark for key, mark in self._marks.items() if key[1] not in gone}
-        self._coming = {key: coming for key, coming in self._coming.items() if key[1] not in gone}
+        for key in [key for key in self._marks if key.tp in gone]:
+            self._drop(key)
+        self._coming = {place: coming for place, coming in self._coming.items() if place[1] not in gone}
 
     def expect(self, platform: str, tp: TopicPartition, position: Position) -> None:
         """A mark is on its way to the store: `reaches` knows of it until `met`."""
@@ -94,9 +109,10 @@ class Marks:
 
     async def cover(self, platform: str, tp: TopicPartition, position: Position, reason: str) -> None:
         """The mark of this platform and partition reaches down to `position` when this returns. Raises StoreAway."""
+        key = MarkKey(platform, tp)
         async with self._setting:
             while True:
-                known = self._marks.get((platform, tp))
+                known = self._marks.get(key)
                 if known is None:
                     wanted = Mark(platform, tp, position, self._clock.utc(), reason)
                 elif known.upper is not None:  # it is being worked off: what comes is kept beside it
@@ -110,10 +126,10 @@ class Marks:
                 try:
                     saved = await self._reach.once(partial(self._reach.store.save_mark, wanted))
                 except Conflict:
-                    self._marks.pop((platform, tp), None)
+                    self._drop(key)
                     await self._load((tp,))
                     continue
-                self._marks[(platform, tp)] = saved
+                self._put(saved)
                 return
 
     async def cover_in_time(self, platform: str, tp: TopicPartition, position: Position, reason: str) -> None:
@@ -125,39 +141,49 @@ class Marks:
                 self._reach.missed(error)
                 await asyncio.sleep(AGAIN_AFTER)
 
+    async def cover_beside(self, key: MarkKey, position: Position, reason: str) -> None:
+        """The same of one that is being worked off, for what moved above where that began. Raises StoreAway."""
+        while key.party is not None and (mark := self._marks.get(key)) is not None:
+            if mark.upper is None or await self.left(key, position):
+                return
+        await self.cover(key.platform, key.tp, position, reason)
+
     # --- working them off --------------------------------------------------------------------------------------------
     # Each is conditional on the record's revision: False where somebody else has changed it, and then it is read anew.
 
-    async def begin(self, platform: str, tp: TopicPartition, upper: Position) -> bool:
+    async def begin(self, key: MarkKey, upper: Position) -> bool:
         """From here on it is worked off, downwards from `upper`, or from where that came before. Raises StoreAway."""
-        return await self._change(platform, tp, lambda mark: mark if mark.upper else replace(mark, upper=upper))
+        return await self._change(key, lambda mark: mark if mark.upper else replace(mark, upper=upper))
 
-    async def progress(self, platform: str, tp: TopicPartition, done: Position) -> bool:
-        """Nothing from `done` on is lacking any more, but what is kept beside. Raises StoreAway."""
-        return await self._change(platform, tp, lambda mark: replace(mark, done=done))
+    async def progress(self, key: MarkKey, done: Position, sent: int) -> bool:
+        """Nothing from `done` on is lacking any more, but what is kept beside. Raises StoreAway.
 
-    async def left(self, platform: str, tp: TopicPartition, position: Position) -> bool:
+        `sent` are the objects that were brought since this was told last.
+        """
+        return await self._change(key, lambda mark: replace(mark, done=done, sent=mark.sent + sent))
+
+    async def left(self, key: MarkKey, position: Position) -> bool:
         """A state of this position was not taken: it is tried again when all others were. Raises StoreAway."""
-        return await self._change(
-            platform, tp, lambda mark: replace(mark, beside=min(position, mark.beside or position))
-        )
+        return await self._change(key, lambda mark: replace(mark, beside=min(position, mark.beside or position)))
 
-    async def finish(self, platform: str, tp: TopicPartition) -> bool:
+    async def finish(self, key: MarkKey, sent: int) -> bool:
         """It was worked off: what was kept beside is the mark now, or there is none. Raises StoreAway."""
 
         def finished(mark: Mark) -> Mark | None:
             if mark.beside is None:
                 return None
-            return replace(mark, position=mark.beside, since=self._clock.utc(), upper=None, done=None, beside=None)
+            return replace(
+                mark, position=mark.beside, since=self._clock.utc(), upper=None, done=None, beside=None,
+                sent=mark.sent + sent,
+            )  # fmt: skip
 
-        return await self._change(platform, tp, finished)
+        return await self._change(key, finished)
 
-    async def drop(self, platform: str, tp: TopicPartition) -> bool:
+    async def drop(self, key: MarkKey) -> bool:
         """Nobody waits for what it covers any more. Raises StoreAway."""
-        return await self._change(platform, tp, lambda mark: None)
+        return await self._change(key, lambda mark: None)
 
-    async def _change(self, platform: str, tp: TopicPartition, change: Callable[[Mark], Mark | None]) -> bool:
-        key = (platform, tp)
+    async def _change(self, key: MarkKey, change: Callable[[Mark], Mark | None]) -> bool:
         async with self._setting:
             known = self._marks.get(key)
             if known is None:
@@ -169,18 +195,18 @@ class Marks:
                 if wanted is None:
                     await self._reach.once(partial(self._reach.store.remove_mark, known))
                     if self._marks.get(key) is known:
-                        del self._marks[key]
+                        self._drop(key)
                 else:
                     saved = await self._reach.once(partial(self._reach.store.save_mark, wanted))
                     if self._marks.get(key) is known:
-                        self._marks[key] = saved
+                        self._put(saved)
             except Conflict:
-                self._marks.pop(key, None)
-                await self._load((tp,))
+                self._drop(key)
+                await self._load((key.tp,))
                 return False
             except StoreAway:
                 if wanted is not None and known.upper is None and self._marks.get(key) is known:
                     # it may have landed: what is marked from here on must not count as below `upper`
-                    self._marks[key] = wanted
+                    self._put(wanted)
                 raise
             return True

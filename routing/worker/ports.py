@@ -53,8 +53,11 @@ class Resolver(Protocol):
     def resynced(self, platform: str, owner: PartyId, module: str) -> Sequence[Hosted]:
         """Those on this platform that get what this owner tells everybody."""
 
-    def may_have(self, platform: str) -> bool:
-        """Whether anything that it missed is sent to this platform; else its marks end as skipped."""
+    def may_have(self, platform: str, party: PartyId | None = None) -> bool:
+        """Whether anything that it missed is sent to this platform, or to this party; else its marks end as skipped."""
+
+    def left_out(self, platform: str) -> Sequence[PartyId]:
+        """The parties of this platform that are sent nothing of what it missed: for them marks end as skipped."""
 
     def terms(self, party: PartyId, module: str) -> Terms:
         """By which terms this party is sent what is of this module."""

@@ -1,17 +1,21 @@
 """Resync: the marks of this worker's partitions are worked off, platform by platform, whenever one can be reached.
 
-How far it came stands in the mark, so that whoever owns the partition next goes on there.
+How far it came stands in the mark, so that whoever owns the partition next goes on there. What an operator asked for
+one party goes beside what its platform missed, so that neither waits for the other.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
+from connectors.values import PartyId
+from routing import asked
 from routing.log.port import TopicPartition
 from routing.policy import Outcome
-from routing.store.port import StoreAway
+from routing.store.port import MarkKey, StoreAway
 from routing.worker.resync_topic import Around, Ended, TopicResync, module_of
 
 _LOOK_EVERY: Final = 0.5
@@ -19,9 +23,13 @@ _REFRESH_EVERY: Final = 10
 """So many looks until the store is asked for marks that others made."""
 
 
+_Whom = tuple[str, PartyId | None]
+"""A platform, or one party of it that is sent everything again."""
+
+
 @dataclass(slots=True)
 class _Course:
-    """How it goes with one platform: `again` is when to try it again, after it `failed` so many times."""
+    """How it goes with one of them: `again` is when to try it again, after it `failed` so many times."""
 
     again: float = 0.0
     failed: int = 0
@@ -33,8 +41,8 @@ class Resync:
 
     def __init__(self, around: Around) -> None:
         self._around = around
-        self._courses: dict[str, _Course] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._courses: dict[_Whom, _Course] = {}
+        self._running: dict[_Whom, asyncio.Task[None]] = {}
 
     @property
     def running(self) -> int:
@@ -68,37 +76,38 @@ class Resync:
                 self._around.reach.missed(error)
 
     def _look(self) -> None:
-        marked = {platform for platform, _ in self._around.marks.by_platform()}
-        for platform in self._courses.keys() - marked:
-            del self._courses[platform]
+        marked = {(key.platform, key.party) for key in self._around.marks.all()}
+        for whom in self._courses.keys() - marked:
+            del self._courses[whom]
         if self._around.reach.away:
             return
-        for platform in sorted(marked - self._running.keys()):
-            self._begin(platform, self._courses.setdefault(platform, _Course()))
+        for whom in sorted(marked - self._running.keys(), key=str):
+            self._begin(whom, self._courses.setdefault(whom, _Course()))
 
-    def _begin(self, platform: str, course: _Course) -> None:
+    def _begin(self, whom: _Whom, course: _Course) -> None:
         resolver = self._around.resolver
-        reachable, wanted = resolver.reachable(platform), resolver.may_have(platform)
+        reachable, wanted = resolver.reachable(whom[0]), resolver.may_have(*whom)
         if reachable and not course.there:
             course.again, course.failed = 0.0, 0  # it is back
         course.there = reachable
         due = self._around.clock.monotonic() >= course.again
-        if due and (reachable or not wanted) and self._mine(platform):
-            work = self._work_off(platform, course) if wanted else self._give_up(platform)
-            task = asyncio.get_running_loop().create_task(work, name=f"resync {platform}")
-            self._running[platform] = task
-            task.add_done_callback(lambda task: self._ended(platform, course, task))
+        if due and (reachable or not wanted) and self._mine(whom):
+            work = self._work_off(whom, course) if wanted else self._give_up(whom)
+            task = asyncio.get_running_loop().create_task(work, name=f"resync {whom[0]}")
+            self._running[whom] = task
+            task.add_done_callback(lambda task: self._ended(whom, course, task))
 
-    def _ended(self, platform: str, course: _Course, task: asyncio.Task[None]) -> None:
-        self._running.pop(platform, None)
+    def _ended(self, whom: _Whom, course: _Course, task: asyncio.Task[None]) -> None:
+        self._running.pop(whom, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._around.observer.trouble(
-                f"a defect of the resync of {platform}: {type(error).__name__}: {error}; it goes on"
+                f"a defect of the resync of {whom[0]}: {type(error).__name__}: {error}; it goes on"
             )
             self._rest(course)
 
-    def _mine(self, platform: str) -> list[TopicPartition]:
-        return [mark.tp for mark in self._around.marks.of(platform) if self._around.may(mark.tp)]
+    def _mine(self, whom: _Whom) -> list[MarkKey]:
+        marks, around = self._around.marks, self._around
+        return [key for key in marks.all() if (key.platform, key.party) == whom and around.may(key.tp)]
 
     def _rest(self, course: _Course) -> None:
         settings = self._around.settings
@@ -106,24 +115,29 @@ class Resync:
         course.failed += 1
         course.again = self._around.clock.monotonic() + pause
 
-    async def _give_up(self, platform: str) -> None:
+    async def _give_up(self, whom: _Whom) -> None:
         """Nobody is to get what these cover."""
-        for tp in self._mine(platform):
+        marks, reach = self._around.marks, self._around.reach
+        for key in self._mine(whom):
             try:
-                if await self._around.marks.drop(platform, tp):
-                    self._around.observer.resynced(module_of(tp), Outcome.SKIPPED)
+                mark = marks.get(key)
+                if mark is not None and mark.party is not None:
+                    await reach.once(partial(asked.ended, reach.store, mark, mark.sent, skipped=True))
+                if await marks.drop(key):
+                    self._around.observer.resynced(module_of(key.tp), Outcome.SKIPPED)
             except StoreAway as error:
-                self._around.reach.missed(error)
+                reach.missed(error)
                 return
 
-    async def _work_off(self, platform: str, course: _Course) -> None:
+    async def _work_off(self, whom: _Whom, course: _Course) -> None:
         topics: dict[str, list[TopicPartition]] = {}
-        for tp in self._mine(platform):
-            topics.setdefault(tp.topic, []).append(tp)
+        for key in self._mine(whom):
+            topics.setdefault(key.tp.topic, []).append(key.tp)
+        platform, party = whom
         whole = True
         try:
             for tps in topics.values():
-                whole = await TopicResync(self._around, platform, tps).work_off() and whole
+                whole = await TopicResync(self._around, platform, tps, party).work_off() and whole
         except Ended:
             whole = False
         except StoreAway as error:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from connectors.values import PartyId
+from routing import asked
 from routing.clock import Clock
 from routing.directory import Hosted
 from routing.event import key
@@ -15,7 +18,7 @@ from routing.log.port import Log, Position, TopicPartition, partition_of
 from routing.policy import DeliverySettings, Outcome
 from routing.resync import event_of
 from routing.state import ObjectState
-from routing.store.port import StoreAway
+from routing.store.port import MarkKey, StoreAway
 from routing.worker.delivery import Delivery
 from routing.worker.marks import Marks
 from routing.worker.owned import Owned
@@ -56,12 +59,16 @@ class Around:
 
 
 class TopicResync:
-    """One run. `tps` are partitions of one topic in which the platform is marked."""
+    """One run. `tps` are partitions of one topic in which the platform is marked, or this one party of it."""
 
-    def __init__(self, around: Around, platform: str, tps: Sequence[TopicPartition]) -> None:
+    def __init__(
+        self, around: Around, platform: str, tps: Sequence[TopicPartition], party: PartyId | None = None
+    ) -> None:
         self._around = around
         self._platform = platform
+        self._party = party
         self._tps = tuple(tps)
+        self._sent: Counter[TopicPartition] = Counter()
         self._topic = tps[0].topic
         self._module = module_of(tps[0])
         self._told = around.clock.monotonic()
@@ -82,18 +89,35 @@ class TopicResync:
             await self._send(self._lacking(states))
             before = states[-1].position
             await self._tell(before)
-        if not self._around.resolver.may_have(self._platform):
+        if not self._around.resolver.may_have(self._platform, self._party):
             raise Ended
         for tp in self._tps:
-            if not self._may(tp) or not await self._around.marks.finish(self._platform, tp):
-                raise Ended
-            if (lane := self._around.delivery.lanes.get(self._platform)) is not None:
-                lane.lacks_below(tp, self._owned[tp].tracker.read_to)
+            await self._finish(tp)
         return self._whole
+
+    async def _finish(self, tp: TopicPartition) -> None:
+        marks, key = self._around.marks, self._key(tp)
+        mark = marks.get(key)
+        if mark is None or not self._may(tp):
+            raise Ended
+        sent = self._sent.pop(tp, 0)
+        if mark.party is not None and mark.beside is None:
+            ended = partial(asked.ended, self._around.reach.store, mark, mark.sent + sent)
+            await self._around.reach.once(ended)
+        if not self._may(tp) or not await marks.finish(key, sent):
+            raise Ended
+        if (lane := self._around.delivery.lanes.get(self._platform)) is not None:
+            lane.lacks_below(tp, self._owned[tp].tracker.read_to)
+        if self._party is None:
+            for _ in self._around.resolver.left_out(self._platform):
+                self._around.observer.resynced(self._module, Outcome.SKIPPED)
 
     def _may(self, tp: TopicPartition) -> bool:
         """Whether it is ours as it was when this run began: lost and back again, its mark is another's work."""
         return self._around.owned.get(tp) is self._owned.get(tp) and self._around.may(tp)
+
+    def _key(self, tp: TopicPartition) -> MarkKey:
+        return MarkKey(self._platform, tp, self._party)
 
     async def _begin(self) -> tuple[Position, Position]:
         """Between which positions it is to be looked, all partitions together."""
@@ -102,11 +126,13 @@ class TopicResync:
             if not self._around.may(tp):
                 raise Ended
             self._owned[tp] = self._around.owned[tp]
-            if not await marks.begin(self._platform, tp, self._around.owned[tp].tracker.read_to):
+            if not await marks.begin(self._key(tp), self._around.owned[tp].tracker.read_to):
                 raise Ended
-        found = [mark for tp in self._tps if (mark := marks.get(self._platform, tp)) is not None]
+        found = [mark for tp in self._tps if (mark := marks.get(self._key(tp))) is not None]
         if not found:
             raise Ended
+        if self._party is not None:
+            self._around.delivery.again(self._platform, self._party, {mark.tp: mark.asked for mark in found})
         before = max(mark.done or mark.upper or mark.position for mark in found)
         return min(mark.position for mark in found), before
 
@@ -115,10 +141,11 @@ class TopicResync:
         for state in states:
             owner, module, object_id, _, _ = state.key
             tp = TopicPartition(self._topic, partition_of(key(owner, module, object_id), around.log.partitions))
-            mark = around.marks.get(self._platform, tp) if tp in self._tps else None
+            mark = around.marks.get(self._key(tp)) if tp in self._tps else None
             if mark is not None and mark.lacks(state.position):
                 for hosted in around.resolver.resynced(self._platform, owner, module):
-                    yield state, tp, hosted
+                    if self._party in (None, hosted.party.id):
+                        yield state, tp, hosted
 
     async def _send(self, lacking: Lacking) -> None:
         """All of these; raises Ended once the platform takes nothing any more."""
@@ -134,6 +161,7 @@ class TopicResync:
             self._in_a_row = 0 if outcome is not None else self._in_a_row + 1
             if outcome is not None and outcome is not Outcome.UNKNOWN:
                 self._around.observer.resynced(self._module, outcome)
+                self._count(tp, outcome)
             elif not await self._left(tp, state.position) or self._in_a_row >= _UNWELL:
                 self._ends = True
             if self._ends:
@@ -151,11 +179,17 @@ class TopicResync:
                 return outcome
         return None
 
+    def _count(self, tp: TopicPartition, outcome: Outcome) -> None:
+        """An object more that was brought: what is only looked at again, because others were left, is none."""
+        mark = self._around.marks.get(self._key(tp))
+        if mark is not None and (mark.since == mark.asked or outcome in (Outcome.DELIVERED, Outcome.REFUSED)):
+            self._sent[tp] += 1
+
     async def _left(self, tp: TopicPartition, position: Position) -> bool:
         """It was not taken, or only its owner knows what it should be there: the mark goes on to cover it."""
         self._whole = False
         try:
-            return await self._around.marks.left(self._platform, tp, position)
+            return await self._around.marks.left(self._key(tp), position)
         except StoreAway as error:
             self._around.reach.missed(error)
             return False
@@ -167,7 +201,8 @@ class TopicResync:
             return
         self._told = now
         for tp in self._tps:
-            if not self._may(tp) or not await self._around.marks.progress(self._platform, tp, done):
+            sent = self._sent.pop(tp, 0)
+            if not self._may(tp) or not await self._around.marks.progress(self._key(tp), done, sent):
                 raise Ended
 
 

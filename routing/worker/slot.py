@@ -26,6 +26,11 @@ def object_name(event: Event) -> str:
     return f"{event.owner}/{event.module}/{event.object_id.upper()}/{event.variant}"
 
 
+def module_in(name: str) -> str:
+    """The module in what `object_name` gave."""
+    return name.split("/", 2)[1]
+
+
 class Wave:
     """Broadcasts of one object that were folded together, and the entries that are settled with it.
 

@@ -112,6 +112,20 @@ async def test_ends_are_above_all_that_was_published_and_below_what_comes(log: L
     assert all(one.position >= ends[one.tp.partition] for one in later)
 
 
+async def test_where_the_log_was_at_a_moment_is_found(log: Log) -> None:
+    first = await put(log, 20)
+    await asyncio.sleep(0.05)
+    later = await put(log, 20)
+    begun = min(one.append_time for one in later)
+    at = await log.at(LOCATIONS, begun)
+    assert set(at) == set(range(PARTITIONS))
+    assert all(one.position < at[one.tp.partition] for one in first if one.append_time < begun)
+    assert all(one.position >= at[one.tp.partition] for one in later)
+    ends = await log.ends(LOCATIONS)
+    assert await log.at(LOCATIONS, max(one.append_time for one in later) + 60_000) == ends
+    assert set((await log.at(LOCATIONS, 0)).values()) <= {Position(0, 0), *(one.position for one in first)}
+
+
 async def test_positions_of_a_partition_grow_in_the_order_of_publishing(log: Log) -> None:
     published = [await log.publish(LOCATIONS, b"same", (), b"%d" % number, within=5) for number in range(5)]
     published += await asyncio.gather(

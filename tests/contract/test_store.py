@@ -721,6 +721,21 @@ async def test_marks_that_were_claimed_are_safe_from_who_read_them_before(harnes
     assert list(await owner.load_marks()) == [claimed["p2"]]
 
 
+async def test_what_was_asked_for_one_party_stands_beside_the_mark_of_its_platform(harness: Harness) -> None:
+    whole = await harness.store.save_mark(MARK)
+    asked = await harness.store.save_mark(replace(MARK, party=EMSP, position=Position(0, 0), asked=2000))
+    other = await harness.store.save_mark(replace(asked, party=CPO, revision=0))
+    store = await harness.reopen()
+    assert set(await store.load_marks()) == {whole, asked, other}
+    further = await store.save_mark(replace(asked, upper=Position(1, 90), done=Position(1, 70), sent=12))
+    await store.remove_mark(whole)
+    await store.remove_mark(other)
+    assert list(await store.load_marks()) == [further]
+    assert (further.asked, further.sent, further.party) == (2000, 12, EMSP)
+    await store.remove_mark(further)
+    assert list(await store.load_marks()) == []
+
+
 async def test_who_does_not_know_the_newest_mark_changes_nothing(store: Store) -> None:
     first = await store.save_mark(MARK)
     second = await store.save_mark(replace(first, position=Position(1, 40)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 from connectors.sample import SamplePlatform
@@ -76,3 +78,51 @@ async def test_a_recipient_that_does_not_know_the_object_of_an_update_is_sent_th
 
     await eventually(is_known, within=15)
     assert [one.method for one in got(emsp, "locations", after=before)] == ["PATCH", "PUT"]
+
+
+async def test_who_lost_everything_is_sent_it_by_command_and_nobody_else_is(parties: Parties) -> None:
+    cpo, emsp = await parties.pair()
+    steady = await parties.emsp()
+    names = [f"AS{number}" for number in range(LOCATIONS)]
+    for name in names:
+        await tell(cpo, name, "PUT", **bodies.location(party_of(cpo), name))
+
+    def has_all(platform: SamplePlatform) -> bool:
+        return all(platform.objects.get("locations", party_of(cpo), name) is not None for name in names)
+
+    await eventually(lambda: has_all(emsp) and has_all(steady), within=15)
+    for name in names:
+        assert emsp.objects.remove("locations", party_of(cpo), name)
+    before, others = since(emsp), since(steady)
+    whom = ("party", "resync", *party_of(emsp), "--module", "locations")
+    code, out, err = await parties.hub.cli(*whom, "--dry-run")
+    assert (code, err) == (0, ""), (out, err)
+    assert f"{LOCATIONS} objects would be sent" in out
+    assert not has_all(emsp)
+    code, out, err = await parties.hub.cli(*whom)
+    assert (code, err) == (0, ""), (out, err)
+    assert out.splitlines()[-1] == f"locations: done, {LOCATIONS} of {LOCATIONS} objects"
+    assert has_all(emsp)
+    told = Counter(one.segments[2] for one in got(emsp, "locations", after=before))
+    assert set(told) == set(names) and sum(told.values()) <= LOCATIONS * 1.1
+    assert not got(steady, "locations", after=others)
+    shown = await parties.hub.show(party_of(emsp))
+    assert [(row["module"], row["state"], row["done"]) for row in shown["resyncs"]] == [
+        ("locations", "done", LOCATIONS)
+    ]
+
+
+async def test_only_what_changed_lately_is_sent_where_no_more_is_asked_for(parties: Parties) -> None:
+    cpo, emsp = await parties.pair()
+    await tell(cpo, "SI1", "PUT", **bodies.location(party_of(cpo), "SI1"))
+    await asyncio.sleep(7)  # the clocks' difference is allowed for
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+    await asyncio.sleep(1)
+    await tell(cpo, "SI2", "PUT", **bodies.location(party_of(cpo), "SI2"))
+    await emsp.wait_for(lambda one: one.method == "PUT" and one.segments[-1:] == ("SI2",))
+    before = since(emsp)
+    code, out, err = await parties.hub.cli("party", "resync", *party_of(emsp), "--since", moment, "--json")
+    assert (code, err) == (0, ""), (out, err)
+    await eventually(lambda: len(got(emsp, "locations", after=before)) > 0, within=15)
+    told = [one.segments[2] for one in got(emsp, "locations", after=before) if one.segments[:2] == (*party_of(cpo),)]
+    assert told == ["SI2"]

@@ -14,7 +14,7 @@ from routing.clock import SystemClock
 from routing.log.embedded.checkpointer import Checkpointer, checkpoint
 from routing.log.embedded.cursors import EmbeddedCursors
 from routing.log.embedded.file import Folder, Opened, Topic, open_tables
-from routing.log.embedded.reader import Reader
+from routing.log.embedded.reader import Reader, since
 from routing.log.embedded.records import MAX_KEY, MAX_NAME
 from routing.log.embedded.tail import Tail
 from routing.log.embedded.trim import delete, plan, settled_by
@@ -154,6 +154,17 @@ class EmbeddedLog:
         if not self._accepting:
             raise LogAway("the log is closed")
         return {number: self.end(TopicPartition(topic, number)) for number in range(self._partitions)}
+
+    async def at(self, topic: str, moment: int) -> Mapping[int, Position]:
+        if not self._accepting:
+            raise LogAway("the log is closed")
+        to = self._topics[topic]
+        if moment < self._clock() - self._retention_ms:
+            position = Position(0, 0)
+        else:
+            found = await self._reader.run(partial(since, topic=to, moment=moment))
+            position = Position(to.epoch, to.end if found is None else found)
+        return dict.fromkeys(range(self._partitions), position)
 
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> LocalConsumer:
         """Raises LogUnusable for a topic that there is not."""

@@ -55,3 +55,26 @@ def _read(connection: sqlite3.Connection, topic: Topic, start: int, limit: int, 
     finally:
         rows.close()  # an open statement would keep the write-ahead log from beginning anew
     return batches
+
+
+def since(connection: sqlite3.Connection, topic: Topic, moment: int) -> int | None:
+    """The offset of the first batch appended at `moment` (UTC ms) or later; None where there is none.
+
+    Append times grow with the offsets, and there is no index of them: it is halved until it is found.
+    """
+    low, high = 0, _OFFSET
+    found: int | None = None
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(
+            "SELECT id, append_time FROM batches WHERE id >= ? AND id < ? ORDER BY id LIMIT 1",
+            (topic.id(middle), topic.id(high)),
+        ).fetchone()
+        if row is None:
+            high = middle
+        elif row[1] >= moment:
+            found = row[0] & _OFFSET
+            high = middle
+        else:
+            low = (row[0] & _OFFSET) + 1
+    return found

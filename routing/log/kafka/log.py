@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -28,7 +29,7 @@ from routing.log.port import (
     TopicPartition,
     partition_of,
 )
-from routing.topics import EVENT_TOPICS, REPLIES
+from routing.topics import EVENT_RETENTION_MS, EVENT_TOPICS, REPLIES
 
 SESSION: Final = 10.0
 _PING_SECONDS: Final = 1.0
@@ -188,6 +189,18 @@ class KafkaLog:
         name, epoch = self._address.topic(topic), self._epochs[topic]
         found = await offsets(self._wire, [(name, number) for number in range(self._counts[topic])], END)
         return {number: Position(epoch, offset) for (_, number), offset in found.items()}
+
+    async def at(self, topic: str, moment: int) -> Mapping[int, Position]:
+        ends = await self.ends(topic)
+        if moment < time.time() * 1000 - EVENT_RETENTION_MS:
+            return dict.fromkeys(ends, Position(0, 0))
+        assert self._wire is not None  # noqa: S101  # `ends` has looked
+        name = self._address.topic(topic)
+        found = await offsets(self._wire, [(name, number) for number in ends], max(moment, 0))
+        return {
+            number: end if (offset := found[name, number]) < 0 else Position(end.epoch, offset)
+            for number, end in ends.items()
+        }
 
     def consumer(self, group: str, topics: Sequence[str], *, member: str) -> KafkaConsumer:
         """Raises LogUnusable for a topic that there is not, or one with another number of partitions."""

@@ -25,7 +25,10 @@ _ANSWER_BYTES: Final = 2**20
 
 
 async def offsets(wire: Wire, names: Iterable[Named], at: int) -> dict[Named, int]:
-    """The offset at the BEGINNING or END of each. Raises LogAway after a while, LogError."""
+    """The offset at the BEGINNING or END of each, or of the first record from `at` (UTC ms) on, -1 where none is.
+
+    Raises LogAway after a while, LogError.
+    """
     missing = dict.fromkeys(names)
     found: dict[Named, int] = {}
     until = time.monotonic() + _WITHIN

@@ -8,7 +8,15 @@ from dataclasses import replace
 from typing import Any, Final
 
 from routing.log.port import Position, TopicPartition
-from routing.store.codec import cdr_key, decode_headers, decode_resync, encode_headers, encode_resync
+from routing.store.codec import (
+    cdr_key,
+    decode_headers,
+    decode_resync,
+    encode_headers,
+    encode_resync,
+    mark_party,
+    party_of_mark,
+)
 from routing.store.embedded import leases
 from routing.store.port import CdrKey, CdrRecord, Conflict, Lease, Mark, SetAside
 
@@ -61,14 +69,14 @@ def write_cdr(connection: sqlite3.Connection, record: CdrRecord) -> None:
 
 def load_marks(connection: sqlite3.Connection) -> Sequence[Mark]:
     rows = connection.execute(
-        "SELECT platform, topic, partition, epoch, offset, since, reason, revision, resync FROM marks"
+        "SELECT platform, topic, partition, party, epoch, offset, since, reason, revision, resync FROM marks"
     ).fetchall()
     return [
         Mark(
             platform, TopicPartition(topic, partition), Position(epoch, offset), since, reason, revision,
-            *decode_resync(resync),
+            party=party_of_mark(party), **decode_resync(resync),
         )
-        for platform, topic, partition, epoch, offset, since, reason, revision, resync in rows
+        for platform, topic, partition, party, epoch, offset, since, reason, revision, resync in rows
     ]  # fmt: skip
 
 
@@ -76,8 +84,8 @@ def claim_marks(connection: sqlite3.Connection, tps: Collection[TopicPartition])
     claimed = [replace(mark, revision=_next_revision(connection)) for mark in load_marks(connection) if mark.tp in tps]
     for mark in claimed:
         connection.execute(
-            "UPDATE marks SET revision = ? WHERE (platform, topic, partition) = (?, ?, ?)",
-            (mark.revision, mark.platform, *mark.tp),
+            "UPDATE marks SET revision = ? WHERE (platform, topic, partition, party) = (?, ?, ?, ?)",
+            (mark.revision, *_mark_key(mark)),
         )
     return claimed
 
@@ -89,9 +97,10 @@ def save_mark(connection: sqlite3.Connection, mark: Mark) -> Mark:
         raise Conflict(_named(mark), current)
     revision = _next_revision(connection)
     connection.execute(
-        "INSERT OR REPLACE INTO marks (platform, topic, partition, epoch, offset, since, reason, revision, resync)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (mark.platform, *mark.tp, *mark.position, mark.since, mark.reason, revision, encode_resync(mark)),
+        "INSERT OR REPLACE INTO marks"
+        " (platform, topic, partition, party, epoch, offset, since, reason, revision, resync)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*_mark_key(mark), *mark.position, mark.since, mark.reason, revision, encode_resync(mark)),
     )
     return replace(mark, revision=revision)
 
@@ -101,7 +110,7 @@ def remove_mark(connection: sqlite3.Connection, mark: Mark) -> None:
     current = _mark_revision(connection, mark)
     if current not in (0, mark.revision):
         raise Conflict(_named(mark), current)
-    connection.execute("DELETE FROM marks WHERE (platform, topic, partition) = (?, ?, ?)", (mark.platform, *mark.tp))
+    connection.execute("DELETE FROM marks WHERE (platform, topic, partition, party) = (?, ?, ?, ?)", _mark_key(mark))
 
 
 def _next_revision(connection: sqlite3.Connection) -> int:
@@ -112,9 +121,13 @@ def _next_revision(connection: sqlite3.Connection) -> int:
 
 def _mark_revision(connection: sqlite3.Connection, mark: Mark) -> int:
     row = connection.execute(
-        "SELECT revision FROM marks WHERE (platform, topic, partition) = (?, ?, ?)", (mark.platform, *mark.tp)
+        "SELECT revision FROM marks WHERE (platform, topic, partition, party) = (?, ?, ?, ?)", _mark_key(mark)
     ).fetchone()
     return row[0] if row else 0
+
+
+def _mark_key(mark: Mark) -> tuple[str, str, int, str]:
+    return mark.platform, *mark.tp, mark_party(mark)
 
 
 def _named(mark: Mark) -> str:

@@ -92,6 +92,17 @@ MIGRATIONS: Final[Migrations] = (
         )""",
         "CREATE INDEX letters_at ON letters (at, id)",
     ),
+    (
+        "ALTER TABLE marks RENAME TO former_marks",
+        """CREATE TABLE marks (
+            platform TEXT, topic TEXT, partition INTEGER, party TEXT, epoch INTEGER NOT NULL, offset INTEGER NOT NULL,
+            since INTEGER NOT NULL, reason TEXT NOT NULL, revision INTEGER NOT NULL, resync BLOB,
+            PRIMARY KEY (platform, topic, partition, party)
+        ) WITHOUT ROWID""",
+        """INSERT INTO marks
+            SELECT platform, topic, partition, '', epoch, offset, since, reason, revision, resync FROM former_marks""",
+        "DROP TABLE former_marks",
+    ),
 )
 
 

@@ -13,7 +13,15 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from routing.log.port import Position, TopicPartition
-from routing.store.codec import cdr_key, decode_headers, decode_resync, encode_headers, encode_resync
+from routing.store.codec import (
+    cdr_key,
+    decode_headers,
+    decode_resync,
+    encode_headers,
+    encode_resync,
+    mark_party,
+    party_of_mark,
+)
 from routing.store.mongo import leases
 from routing.store.mongo.connection import Database, Document
 from routing.store.mongo.deadletters import LETTERS
@@ -142,7 +150,6 @@ async def _mark_revision(db: Database, id: Document) -> int:
 
 def _mark(document: Document) -> Mark:
     id = document["_id"]
-    upper, done, beside = decode_resync(document.get("resync"))
     return Mark(
         platform=id["platform"],
         tp=TopicPartition(id["topic"], id["partition"]),
@@ -150,14 +157,14 @@ def _mark(document: Document) -> Mark:
         since=document["since"],
         reason=document["reason"],
         revision=document["revision"],
-        upper=upper,
-        done=done,
-        beside=beside,
+        party=party_of_mark(id.get("party", "")),
+        **decode_resync(document.get("resync")),
     )
 
 
 def _mark_id(mark: Mark) -> Document:
-    return {"platform": mark.platform, "topic": mark.tp.topic, "partition": mark.tp.partition}
+    id = {"platform": mark.platform, "topic": mark.tp.topic, "partition": mark.tp.partition}
+    return id if mark.party is None else {**id, "party": mark_party(mark)}
 
 
 def _named(mark: Mark) -> str:

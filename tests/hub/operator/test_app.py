@@ -128,6 +128,7 @@ async def test_a_party_is_shown_with_all_but_secrets(operator: Operating) -> Non
             "since": "2023-11-14T22:13:20.000Z",
             "reason": "two attempts failed",
             "resync": False,
+            "party": None,
         }
     ]
 

@@ -32,7 +32,7 @@ def test_a_list_that_was_asked_for_is_waiting_until_its_reading_begins() -> None
     one = platform("id-1", updated=1)
     pulls = {("id-1", "locations"): Progress(started=5, ended=7), ("id-1", "tariffs"): Progress(started=5, ended=7)}
     asked = {("id-1", "locations"): 6, ("id-1", "cdrs"): 6, ("id-2", "cdrs"): 6}
-    told = views.shown(TNM, [one], [], {}, pulls, asked, [])
+    told = views.shown(TNM, [one], [], {}, pulls, asked, delivery=[], resyncs=[])
     assert told is not None
     assert [(row["module"], row["state"]) for row in told["pulls"]] == [
         ("cdrs", "waiting"), ("locations", "waiting"), ("tariffs", "read"),

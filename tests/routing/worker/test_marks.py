@@ -7,11 +7,12 @@ import pytest
 from routing.clock import SystemClock
 from routing.log.port import Position, TopicPartition
 from routing.store.memory import MemoryData, MemoryStore
-from routing.store.port import Mark, StoreAway
+from routing.store.port import Mark, MarkKey, StoreAway
 from routing.worker.marks import Marks
 from routing.worker.reach import Reach
 
 TP = TopicPartition("ocpi.locations", 1)
+ONE, TWO = MarkKey("one", TP), MarkKey("two", TP)
 
 
 def at(offset: int) -> Position:
@@ -45,9 +46,9 @@ def owners() -> Owners:
 async def test_p1_a_mark_that_its_new_owner_counts_on_is_not_ended_by_the_former_one(owners: Owners) -> None:
     former = await owners.next()
     await former.cover("two", TP, at(10), "its lane was full")
-    assert await former.begin("two", TP, at(20))
+    assert await former.begin(TWO, at(20))
     owner = await owners.next()
-    assert not await former.finish("two", TP)
+    assert not await former.finish(TWO, 0)
     await owner.cover("two", TP, at(15), "a restart left several parts")
     assert owners.lowest == at(10)
 
@@ -55,11 +56,11 @@ async def test_p1_a_mark_that_its_new_owner_counts_on_is_not_ended_by_the_former
 async def test_p1_what_a_new_owner_covers_beside_one_that_was_being_worked_off_stays(owners: Owners) -> None:
     former = await owners.next()
     await former.cover("two", TP, at(10), "its lane was full")
-    assert await former.begin("two", TP, at(20))
+    assert await former.begin(TWO, at(20))
     owner = await owners.next()
-    assert not await former.progress("two", TP, at(12))
+    assert not await former.progress(TWO, at(12), 0)
     await owner.cover("two", TP, at(25), "its lane was full")
-    assert await owner.finish("two", TP)
+    assert await owner.finish(TWO, 0)
     assert owners.lowest == at(25)
 
 
@@ -94,12 +95,12 @@ async def test_what_is_marked_after_a_resync_that_may_have_begun_is_kept_beside_
     await marks.cover("one", TP, Position(1, 9), "away")
     store.lands = lands
     with pytest.raises(StoreAway):
-        await marks.begin("one", TP, Position(1, 36))
+        await marks.begin(ONE, Position(1, 36))
     store.lands = None
     await marks.cover("one", TP, Position(1, 37), "busy")
     (mark,) = await store.load_marks()
     assert (mark.position.offset, mark.upper, mark.beside) == (9, Position(1, 36), Position(1, 37))
-    assert await marks.begin("one", TP, Position(1, 38))
-    assert await marks.finish("one", TP)
+    assert await marks.begin(ONE, Position(1, 38))
+    assert await marks.finish(ONE, 0)
     (mark,) = await store.load_marks()
     assert (mark.position.offset, mark.upper) == (37, None)
