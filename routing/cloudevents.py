@@ -19,6 +19,7 @@ PUSHES: Final = "/ocpi-hub/pushes"
 READS: Final = "/ocpi-hub/reads"
 AGAIN: Final = "/ocpi-hub/again"
 OUTCOMES: Final = "/ocpi-hub/outcomes"
+RESYNCS: Final = "/ocpi-hub/resyncs"
 EXCHANGES: Final = "/ocpi-hub/exchanges"
 
 

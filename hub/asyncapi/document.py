@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from pydantic.json_schema import models_json_schema
 
-from hub.asyncapi.records import Exchanges, Outcome, PushEnvelope
+from hub.asyncapi.records import Exchanges, Outcome, PushEnvelope, Resync
 from hub.settings import Settings
 from routing import cloudevents, event, exchanges
 from routing.topics import EVENT_TOPICS, OUTCOMES, PUBLIC, Need, needs
-from routing.worker import outcomes
+from routing.worker import outcomes, resynced
 
 INTERFACE: Final = "1.2.0"
 """Version of what the document describes: it rises when fields are added; what is there is never changed."""
@@ -39,6 +39,11 @@ _AGAIN: Final = (
     "An operator has the hub send again what it gave up on: to the party in `to`, the object as it stands when its "
     "turn comes, a CDR unless its recipient has taken it. There is no data, and it changes no state. `again` of the "
     "envelope names the dead letter."
+)
+_RESYNC: Final = (
+    "What became of an object whose newest state was sent to one recipient, because it may have missed some of it "
+    "(then the outcome of those pushes is `marked`), or because an operator asked for it. One record each time that a "
+    "request was made for it."
 )
 
 
@@ -78,13 +83,15 @@ def _channel(topic: str) -> str:
 
 
 def _names(need: Need) -> tuple[str, ...]:
-    return ("push", "read", "again") if need.events else (_channel(need.name),)
+    if need.events:
+        return ("push", "read", "again")
+    return ("outcomes", "resync") if need.name == OUTCOMES else (_channel(need.name),)
 
 
 def _described(need: Need) -> dict[str, Any]:
     name = _channel(need.name)
     told = {
-        OUTCOMES: "What became of each push: one record when it is settled for every recipient.",
+        OUTCOMES: "What became of each push: one record when it is settled for every recipient; and of each resync.",
         **{
             topic: f"Every accepted push of {_channel(topic)}, what was read of it, and what is sent again."
             for topic in EVENT_TOPICS
@@ -152,6 +159,15 @@ def _messages() -> dict[str, Any]:
             "correlationId": {"location": "$message.payload#/correlation"},
             "bindings": _key(object_key),
         },
+        "resync": {
+            "name": resynced.TYPE,
+            "title": "A resync",
+            "description": _RESYNC,
+            "headers": _headers(resynced.TYPE, cloudevents.RESYNCS),
+            "payload": {"$ref": f"{_SCHEMAS}{Resync.__name__}"},
+            "correlationId": {"location": "$message.payload#/correlation"},
+            "bindings": _key(object_key),
+        },
         "exchanges": {
             "name": exchanges.TYPE,
             "title": "Exchanges",
@@ -184,7 +200,7 @@ def _key(description: str) -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    models = (PushEnvelope, Outcome, Exchanges)
+    models = (PushEnvelope, Outcome, Resync, Exchanges)
     _, schema = models_json_schema([(model, "validation") for model in models], ref_template=_SCHEMAS + "{model}")
     return {name: _draft7(one) for name, one in sorted(schema["$defs"].items())}
 

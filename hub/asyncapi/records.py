@@ -120,6 +120,30 @@ class Outcome(BaseModel):
     )
 
 
+class Resync(BaseModel):
+    """The newest state of one object, sent to one recipient that may have missed some of it, or was asked for."""
+
+    id: str = Field(description="The same as `ce_id`")
+    topic: str = Field(description="Where what it brings stands, without the prefix of this cluster")
+    partition: int = Field(description="Its partition")
+    epoch: int = Field(description="The epoch of its topic: higher after the topic was made anew")
+    offset: int = Field(description="The offset of the newest push that it stands for")
+    since: tuple[int, int] = Field(
+        description="Epoch and offset: it stands for all that there is of the object from there on, up to `offset`"
+    )
+    owner: PartyText = Field(description="Whose object it is")
+    module: str = Field(description="OCPI's module identifier", examples=["locations"])
+    object: str = Field(description="The id of the object")
+    variant: str = Field(description="What else tells two objects apart: the type of a token, else empty")
+    version: str = Field(description="The OCPI version of what was sent", examples=["2.2.1"])
+    method: str = Field(description="The HTTP method", json_schema_extra=known(Operation))
+    correlation: str = Field(description="X-Correlation-ID as the recipient read it")
+    asked: bool = Field(description="Whether an operator asked for it")
+    begun: Milliseconds = Field(description="When its turn came")
+    results: list[Row] = Field(description="One row: how it ended; `marked`: it is tried again later")
+    attempts: list[Attempt] = Field(description="All requests that were begun for it")
+
+
 class Exchange(BaseModel):
     """One call that the hub passed on at once, and what came of it."""
 

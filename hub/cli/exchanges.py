@@ -105,8 +105,10 @@ def drawn(one: dict[str, Any]) -> Iterator[str]:
     yield f"exchange {one['id']}"
     what = "/".join(one["path"]) or one["object"] or ""
     version = f", OCPI {one['version']}" if one["version"] else ""
-    yield f"{one['at']}  {one['from'] or '?'} sent {one['method']} {one['module']} {what}".rstrip() + version
-    ids = f"  X-Request-ID {one['request_id']}, X-Correlation-ID {one['correlation_id']}"
+    who = f"the hub sent {one['to']}" if one["way"] == "resync" else f"{one['from'] or '?'} sent"
+    yield f"{one['at']}  {who} {one['method']} {one['module']} {what}".rstrip() + version
+    request = f"X-Request-ID {one['request_id']}, " if one["request_id"] else ""
+    ids = f"  {request}X-Correlation-ID {one['correlation_id']}"
     yield ids + (f", towards the recipient X-Request-ID {one['forwarded_id']}" if one["forwarded_id"] else "")
     if one["owner"] and one["owner"] != one["from"]:
         yield f"  the object is {one['owner']}'s"

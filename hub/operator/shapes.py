@@ -310,7 +310,7 @@ class ExchangeRow(Shape):
 
     id: str
     at: Moment = Field(description="When it arrived")
-    way: Literal["relay", "directed", "broadcast"]
+    way: Literal["relay", "directed", "broadcast", "resync"]
     module: str
     method: str
     object: str | None = Field(description="Id of the object that it names; of a command, its name")
@@ -364,7 +364,9 @@ class ExchangeShown(ExchangeRow):
     forwarded_id: str | None = Field(description="X-Request-ID of a relay as its recipient read it")
     decided: list[str] = Field(description="What the hub decided and why, in sentences")
     findings: list[str] = Field(description="What was off in the body: each a JSON path and a sentence")
-    position: LogPosition | None = Field(description="Where a push stands on the log")
+    position: LogPosition | None = Field(
+        description="Where a push stands on the log; of a resync, the newest that it stands for"
+    )
     appended: Moment | None
     bytes: int | None = Field(description="Of the body of a push")
     recipients: list[RecipientShown]

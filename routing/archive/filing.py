@@ -7,6 +7,7 @@ relay's of the request id that the hub made for it, so that one published twice 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from routing.classify import PUSHED
 from routing.log.port import Record
 from routing.store.archive import Body, Filed, Part
 from routing.topics import EVENT_TOPICS, EXCHANGES, OUTCOMES
-from routing.worker import outcomes
+from routing.worker import outcomes, resynced
 
 TOPICS: Final = (*EVENT_TOPICS, OUTCOMES, EXCHANGES)
 """What the archive is made of."""
@@ -31,6 +32,7 @@ _SUCCESS: Final = 1000  # what nobody looks for, and half of all have
 _HUB: Final = "ce_ocpihub"
 _READ: Final = event.READ_TYPE.encode()
 _AGAIN: Final = event.AGAIN_TYPE.encode()
+_RESYNC: Final = resynced.TYPE.encode()
 _ENDINGS: Final = {4003: "not_sent", 4002: "unknown"}
 
 
@@ -60,6 +62,8 @@ def file(record: Record, keeping: Keeping) -> Filing:
     kind = fields.get("ce_type", b"")
     try:
         if record.topic == OUTCOMES:
+            if kind == _RESYNC:
+                return Filing([_resync(record, keeping)], [])
             _demand(kind, outcomes.TYPE)
             return Filing([_outcome(record, keeping)], [])
         if record.topic == EXCHANGES:
@@ -113,14 +117,33 @@ def _outcome(record: Record, keeping: Keeping) -> Filed:
     told = orjson.loads(record.value)
     id = id_of(told["topic"], told["partition"], told["epoch"], told["offset"])
     at = told.get("accepted") or record.append_time
-    found: dict[str, None] = {}
-    for party, outcome, detail, *_ in told["results"]:
-        if party:
-            found[terms.party(party)] = None
-        found[terms.outcome(outcome)] = None
-        if (code := _code(detail)) is not None and code != str(_SUCCESS):
-            found[terms.outcome(code)] = None
+    found = dict.fromkeys(_ended(told["results"]))
     return Filed(id, Part.OUTCOME, at, at + keeping.exchanges, tuple(found), record.value)
+
+
+def _resync(record: Record, keeping: Keeping) -> Filed:
+    told = orjson.loads(record.value)
+    found = dict.fromkeys(
+        (
+            terms.correlation(told["correlation"]),
+            terms.about(told["module"], told["object"]),
+            terms.module(told["module"]),
+            terms.party(told["owner"]),
+            *_ended(told["results"]),
+        )
+    )
+    content = orjson.dumps({"resync": told})
+    return Filed(told["id"], Part.MESSAGE, told["begun"], told["begun"] + keeping.exchanges, tuple(found), content)
+
+
+def _ended(results: list[Any]) -> Iterator[str]:
+    """The terms of how it ended for each recipient."""
+    for party, outcome, detail, *_ in results:
+        if party:
+            yield terms.party(party)
+        yield terms.outcome(outcome)
+        if (code := _code(detail)) is not None and code != str(_SUCCESS):
+            yield terms.outcome(code)
 
 
 def _code(detail: str) -> str | None:

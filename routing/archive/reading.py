@@ -44,8 +44,10 @@ class Recipient:
 class Exchange:
     """One exchange. What is not known is None or empty: of a push whose outcome alone was found, nearly all.
 
-    `way` is relay, directed or broadcast. `to` is the one recipient that it was for, None for everyone. `settled`: how
-    it ended is known. `push` is the envelope of a push, `position` where it stands on the log.
+    `way` is relay, directed, broadcast, or resync: then `resync` is the offset from which on it stands for all of the
+    object up to `position`, and whether an operator asked for it. `to` is the one recipient that it
+    was for, None for everyone. `settled`: how it ended is known. `push` is the envelope of a push, `position` where it
+    stands on the log.
     """
 
     id: str
@@ -69,6 +71,7 @@ class Exchange:
     appended: int | None = None
     push: Mapping[str, Any] | None = None
     bytes: int | None = None
+    resync: tuple[int, bool] | None = None
 
     @property
     def outcomes(self) -> dict[str, int]:
@@ -85,6 +88,8 @@ def read(kept: Kept) -> Exchange:
     message = orjson.loads(kept.message) if kept.message is not None else None
     if message is not None and "relay" in message:
         return _relay(kept, message["relay"])
+    if message is not None and "resync" in message:
+        return _resync(kept, message["resync"])
     outcome = orjson.loads(kept.outcome) if kept.outcome is not None else None
     return _push(kept, message, outcome)
 
@@ -104,6 +109,17 @@ def _relay(kept: Kept, relay: dict[str, Any]) -> Exchange:
         request_id=relay["request_id"], correlation_id=relay["correlation_id"], forwarded_id=relay["forwarded_id"],
         settled=True, recipients=(Recipient(relay["recipient"], how, detail, tuple(attempts)),), ms=relay["ms"],
         hub_ms=relay["hub_ms"],
+    )  # fmt: skip
+
+
+def _resync(kept: Kept, told: dict[str, Any]) -> Exchange:
+    recipients = tuple(_recipient(row, told) for row in told["results"])
+    return Exchange(
+        id=kept.id, at=kept.at, way="resync", module=told["module"], method=told["method"], path=(),
+        object=told["object"], sender=told["owner"], to=recipients[0].party, via="", request_id="",
+        correlation_id=told["correlation"], forwarded_id=None, settled=True, recipients=recipients,
+        position=(told["topic"], told["partition"], told["epoch"], told["offset"]),
+        resync=(told["since"][1], told["asked"]),
     )  # fmt: skip
 
 
@@ -140,6 +156,14 @@ def _decided(one: Exchange) -> Iterator[str]:
     because = f", because {why}" if why else ""
     if one.way == "relay":
         yield f"relayed to {one.to} at once{because}"
+        return
+    if one.resync is not None and one.position is not None:
+        since, asked = one.resync
+        why = "an operator asked for it" if asked else "it may have missed some of it"
+        yield (
+            f"a resync: {one.to} is sent the newest state of the object once, because {why}; it stands for all that the"
+            f" log has of it in {one.position[0]}/{one.position[1]} from {since} to {one.position[3]}"
+        )
         return
     if one.push is None:
         yield "what was sent is not in the archive (any more)"

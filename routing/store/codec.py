@@ -217,11 +217,11 @@ def state_key_of(key: bytes) -> StateKey:
 def encode_resync(mark: Mark) -> bytes | None:
     """How far a mark's resync came, as a JSON list of three positions; None where none has begun.
 
-    Of what was asked for two numbers follow: when that was, and how many objects were brought.
+    When it was asked for follows, how many objects were brought of that, and where it began.
     """
     found: list[object] = [one and [*one] for one in (mark.upper, mark.done, mark.beside)]
-    if mark.asked:
-        found += (mark.asked, mark.sent)
+    if mark.asked or mark.first is not None:
+        found += (mark.asked, mark.sent, mark.first and [*mark.first])
     return orjson.dumps(found) if any(found) else None
 
 
@@ -230,9 +230,9 @@ def decode_resync(record: bytes | None) -> dict[str, Any]:
     if record is None:
         return {}
     found = orjson.loads(record)
-    positions = (None if one is None else Position(*one) for one in found[:3])
-    fields = dict(zip(("upper", "done", "beside"), positions, strict=True))
-    return {**fields, **dict(zip(("asked", "sent"), found[3:5], strict=False))}
+    positions = (None if one is None else Position(*one) for one in (*found[:3], *found[5:6]))
+    fields: dict[str, Any] = dict(zip(("upper", "done", "beside", "first"), positions, strict=False))
+    return fields | dict(zip(("asked", "sent"), found[3:5], strict=False))
 
 
 def mark_party(mark: Mark) -> str:

@@ -106,7 +106,8 @@ class Mark:
     lowest position that was not delivered meanwhile, and what the mark begins with once the resync has ended.
 
     One of a `party` alone is what an operator `asked` for (UTC ms): that party is sent it again, whatever it got
-    before. `sent` is how many objects of that it was brought by `done`.
+    before. `sent` is how many objects of that it was brought by `done`. `first` is where it began, where it has begun
+    anew with what was left.
     """
 
     platform: str
@@ -121,6 +122,12 @@ class Mark:
     party: PartyId | None = None
     asked: int = 0
     sent: int = 0
+    first: Position | None = None
+
+    @property
+    def began(self) -> Position:
+        """The lowest position since which not all was brought: of what is brought only now, all from there on."""
+        return self.position if self.first is None else min(self.first, self.position)
 
     @property
     def key(self) -> MarkKey:

@@ -78,7 +78,7 @@ class Agains:
             return Outcome.SUPERSEDED, "the dead letter was dropped, or is another one now"
         outcome = None
         if self._resolver.reachable(letter.platform):
-            sending = self._delivery.newest(event, owned.tp, letter.platform, party)
+            sending = self._delivery.newest(event, owned.tp, letter.platform, party).done
             try:
                 async with asyncio.timeout(PATIENCE):
                     outcome = await asyncio.shield(sending)

@@ -71,8 +71,8 @@ class Delivery:
             mark=self._mark_wave, cover=self._cover_wave, store_away=store_away,
         )  # fmt: skip
         self._newests = Newests(
-            hub=hub, sender=sender, resolver=resolver, states=states, permit=self._permit, let_in_to=self._let_in_to,
-            mark=self._mark_slot,
+            hub=hub, sender=sender, resolver=resolver, states=states, clock=clock, permit=self._permit,
+            let_in_to=self._let_in_to, mark=self._mark_slot,
         )  # fmt: skip
         self.marking = Marking(marks, ended)
         self._directed = directed
@@ -134,15 +134,15 @@ class Delivery:
             delay = max(0.0, self._directed.latest_start(event)) + 0.001
             asyncio.get_running_loop().call_later(delay, self._too_late, lane, slot, item)
 
-    def newest(self, event: Event, tp: TopicPartition, platform: str, party: PartyId) -> asyncio.Future[Outcome | None]:
-        """Let an object's newest state into its slot; how that ends, None where it was not sent or not answered."""
+    def newest(self, event: Event, tp: TopicPartition, platform: str, party: PartyId) -> Newest:
+        """Let an object's newest state into its slot; what is returned tells how that ends."""
         lane = self._turns.lane(platform)
         key = SlotKey(object_name(event), party)
         slot = lane.slots.get(key) or lane.add(Slot(key, tp, event))
         item = Newest(event, asyncio.get_running_loop().create_future())
         slot.queue.append(item)
         self._turns.wake(lane, slot)
-        return item.done
+        return item
 
     def again(self, platform: str, party: PartyId, asked: Mapping[TopicPartition, int]) -> None:
         """Everything of these partitions goes to this party once more, though it was sent before it was `asked` for."""

@@ -174,7 +174,7 @@ class Marks:
                 return None
             return replace(
                 mark, position=mark.beside, since=self._clock.utc(), upper=None, done=None, beside=None,
-                sent=mark.sent + sent,
+                sent=mark.sent + sent, first=mark.began,
             )  # fmt: skip
 
         return await self._change(key, finished)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from connectors.errors import OcpiError
 from connectors.values import PartyId
 from routing import resync
+from routing.clock import Clock
 from routing.directory import Hosted
-from routing.event import Event
 from routing.fold import Request, replaces_all
 from routing.log.port import Position, TopicPartition
 from routing.outbound import speaker
@@ -19,6 +19,7 @@ from routing.worker.lane import Lane
 from routing.worker.ports import Push, Resolver, Sender
 from routing.worker.slot import Newest, Slot, Wave
 from routing.worker.states import States
+from routing.worker.tracker import attempt
 
 
 class Newests:
@@ -31,6 +32,7 @@ class Newests:
         sender: Sender,
         resolver: Resolver,
         states: States,
+        clock: Clock,
         permit: Callable[[Slot], Callable[[], bool]],
         let_in_to: Callable[[TopicPartition], Position | None],
         mark: Callable[[Lane, Slot, str], None],
@@ -39,6 +41,7 @@ class Newests:
         self._sender = sender
         self._resolver = resolver
         self._states = states
+        self._clock = clock
         self._permit = permit
         self._let_in_to = let_in_to
         self._mark = mark
@@ -69,7 +72,7 @@ class Newests:
         _bring(slot, requests, state.position)  # however this ends, nothing older may be begun any more
         outcome: Outcome | None = None
         try:
-            outcome = await self._send(slot, event, hosted, requests, state.position)
+            outcome = await self._send(slot, item, hosted, requests, state.position)
         finally:
             if outcome is not None:
                 _bring(slot, (), state.position)
@@ -80,18 +83,24 @@ class Newests:
         return outcome
 
     async def _send(
-        self, slot: Slot, event: Event, hosted: Hosted, requests: tuple[Request, ...], position: Position
+        self, slot: Slot, item: Newest, hosted: Hosted, requests: tuple[Request, ...], position: Position
     ) -> Outcome | None:
-        within = self._resolver.terms(slot.key.recipient, event.module).attempt_seconds
+        event, party = item.event, slot.key.recipient
+        within = self._resolver.terms(party, event.module).attempt_seconds
+        correlation_id = resync.correlation_id(slot.tp, position)
         for request in requests:
             push = Push(
                 hosted, speaker(hosted.platform, event.owner, self._hub), event.module, request.operation,
-                event.path + request.path, event.query, request.body, resync.correlation_id(slot.tp, position),
+                event.path + request.path, event.query, request.body, correlation_id,
             )  # fmt: skip
+            item.method, item.position = request.operation, position
+            begun = self._clock.utc()
             try:
                 answered = await self._sender.push(push, within=within, permit=self._permit(slot))
-            except OcpiError:
+            except OcpiError as error:
+                item.attempts += (attempt(party, begun, error, self._clock.utc()),)
                 return None
+            item.attempts += (attempt(party, begun, answered, begun),)
             outcome = ended(answered)
             if outcome is not Outcome.DELIVERED:
                 return outcome

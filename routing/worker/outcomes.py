@@ -23,6 +23,9 @@ TYPE = "org.ocpi-hub.outcome.v1"
 _TYPE = ("ce_type", TYPE.encode())
 _SOURCE = source(cloudevents.OUTCOMES)
 
+Ready = tuple[bytes, Headers, bytes]
+"""Key, headers and value of a record."""
+
 
 class Outcomes:
     """Publishes outcome records in the order of settling, many at a time; a record that fails is tried again."""
@@ -34,12 +37,17 @@ class Outcomes:
         self._settled = settled
         self._trouble = trouble
         self._within = within
-        self._queue: list[Entry] = []
+        self._queue: list[Entry | Ready] = []
         self._wake = asyncio.Event()
         self._flushing = asyncio.Lock()
 
     def put(self, entry: Entry) -> None:
         self._queue.append(entry)
+        self._wake.set()
+
+    def tell(self, record: Ready) -> None:
+        """Publish a record of no event, which nobody waits for."""
+        self._queue.append(record)
         self._wake.set()
 
     async def run(self) -> None:
@@ -73,7 +81,8 @@ class Outcomes:
                     raise
                 else:
                     for entry in batch:
-                        self._settled(entry)
+                        if isinstance(entry, Entry):
+                            self._settled(entry)
 
 
 def _seen(sent: asyncio.Future[None]) -> None:
@@ -82,17 +91,17 @@ def _seen(sent: asyncio.Future[None]) -> None:
         sent.exception()
 
 
-async def _in_turns(entries: list[Entry]) -> list[tuple[bytes, Headers, bytes]]:
+async def _in_turns(entries: list[Entry | Ready]) -> list[Ready]:
     """Their records; who has a caller waiting gets its turn in between."""
     records = []
     for number, entry in enumerate(entries, 1):
-        records.append(record(entry))
+        records.append(record(entry) if isinstance(entry, Entry) else entry)
         if number % _A_TURN == 0:
             await asyncio.sleep(0)
     return records
 
 
-def record(entry: Entry) -> tuple[bytes, Headers, bytes]:
+def record(entry: Entry) -> Ready:
     """Key, headers and value of an outcome record: rows of party, outcome, detail and milliseconds."""
     event, correlation, request = entry.identity
     body = {
@@ -104,13 +113,13 @@ def record(entry: Entry) -> tuple[bytes, Headers, bytes]:
         "correlation": correlation,
         "request": request,
         "results": [
-            (f"{party}" if party else "", outcome, _written(detail), ms) for party, outcome, detail, ms in entry.results
+            (f"{party}" if party else "", outcome, cut(detail), ms) for party, outcome, detail, ms in entry.results
         ],
         "accepted": entry.accepted,
     }
     if entry.attempts:
         body["attempts"] = [
-            (f"{party}", at, http_status, status_code, _written(words), ms)
+            (f"{party}", at, http_status, status_code, cut(words), ms)
             for party, at, http_status, status_code, words, ms in entry.attempts
         ]
     # what was no event has no id of its own, but stands in one place only
@@ -118,7 +127,7 @@ def record(entry: Entry) -> tuple[bytes, Headers, bytes]:
     return entry.key, attributes(id, source=_SOURCE, type=_TYPE), orjson.dumps(body)
 
 
-def _written(detail: str) -> str:
+def cut(detail: str) -> str:
     """The detail in so many characters, all of which can be written: parts of it may come from outside."""
     return (
         detail[:_LONGEST_DETAIL] if detail.isascii() else detail[:_LONGEST_DETAIL].encode("utf-8", "replace").decode()

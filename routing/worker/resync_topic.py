@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -16,14 +16,17 @@ from routing.directory import Hosted
 from routing.event import key
 from routing.log.port import Log, Position, TopicPartition, partition_of
 from routing.policy import DeliverySettings, Outcome
-from routing.resync import event_of
+from routing.resync import correlation_id, event_of
 from routing.state import ObjectState
 from routing.store.port import MarkKey, StoreAway
 from routing.worker.delivery import Delivery
 from routing.worker.marks import Marks
+from routing.worker.outcomes import Outcomes
 from routing.worker.owned import Owned
 from routing.worker.ports import Observer, Resolver
 from routing.worker.reach import Reach
+from routing.worker.resynced import Resynced, record
+from routing.worker.slot import Newest
 
 _BATCH: Final = 100
 _TOLD_EVERY: Final = 1.0
@@ -48,6 +51,7 @@ class Around:
     resolver: Resolver
     owned: Mapping[TopicPartition, Owned]
     holds: Callable[[], bool]
+    outcomes: Outcomes
     observer: Observer
     clock: Clock
     settings: DeliverySettings
@@ -91,6 +95,7 @@ class TopicResync:
             await self._tell(before)
         if not self._around.resolver.may_have(self._platform, self._party):
             raise Ended
+        await self._around.outcomes.flush()
         for tp in self._tps:
             await self._finish(tp)
         return self._whole
@@ -168,16 +173,39 @@ class TopicResync:
                 return
 
     async def _one(self, state: ObjectState, tp: TopicPartition, hosted: Hosted) -> Outcome | None:
-        settings = self._around.settings
-        for attempt in range(settings.resync_attempts):
-            if attempt:
-                await asyncio.sleep(settings.resync_pause * 2 ** (attempt - 1))
+        settings, around = self._around.settings, self._around
+        made: list[Newest] = []
+        outcome: Outcome | None = None
+        begun = around.clock.utc()
+        for number in range(settings.resync_attempts):
+            if number:
+                await asyncio.sleep(settings.resync_pause * 2 ** (number - 1))
             if self._ends or not self._may(tp):
-                return None
-            outcome = await self._around.delivery.newest(event_of(state, tp), tp, self._platform, hosted.party.id)
+                break
+            item = around.delivery.newest(event_of(state, tp), tp, self._platform, hosted.party.id)
+            made.append(item)
+            outcome = await item.done
             if outcome is not None:
-                return outcome
-        return None
+                break
+        self._say(tp, hosted, made, outcome or Outcome.MARKED, begun)
+        return outcome
+
+    def _say(self, tp: TopicPartition, hosted: Hosted, made: Sequence[Newest], outcome: Outcome, begun: int) -> None:
+        """It was an exchange, where any request was made."""
+        mark = self._around.marks.get(self._key(tp))
+        sent = [item for item in made if item.attempts]
+        if sent and mark is not None:
+            last = sent[-1]
+            position = last.position or mark.position
+            event = replace(last.event, correlation_id=correlation_id(tp, position))
+            self._around.outcomes.tell(
+                record(
+                    Resynced(
+                        event, tp, mark.began, position, hosted.party.id, last.method, begun, outcome,
+                        tuple(one for item in sent for one in item.attempts), asked=mark.party is not None,
+                    )
+                )
+            )  # fmt: skip
 
     def _count(self, tp: TopicPartition, outcome: Outcome) -> None:
         """An object more that was brought: what is only looked at again, because others were left, is none."""
@@ -200,6 +228,7 @@ class TopicResync:
         if now < self._told + _TOLD_EVERY:
             return
         self._told = now
+        await self._around.outcomes.flush()
         for tp in self._tps:
             sent = self._sent.pop(tp, 0)
             if not self._may(tp) or not await self._around.marks.progress(self._key(tp), done, sent):

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from connectors.values import PartyId
 from routing.event import Event
 from routing.fold import Request, fold_all
-from routing.log.port import TopicPartition
+from routing.log.port import Position, TopicPartition
 from routing.policy import Outcome
-from routing.worker.tracker import Entry
+from routing.worker.tracker import Attempt, Entry
 
 
 class SlotKey(NamedTuple):
@@ -69,14 +69,18 @@ class Barrier:
 class Newest:
     """The object's newest state, whatever that is when its turn comes, for a platform that may have missed it.
 
-    `done` tells how that ended; None where it was not sent, or not answered.
+    `done` tells how that ended; None where it was not sent, or not answered. `attempts` are the requests that were
+    begun for it, `method` and `position` those of the state that they brought.
     """
 
-    __slots__ = ("done", "event")
+    __slots__ = ("attempts", "done", "event", "method", "position")
 
     def __init__(self, event: Event, done: asyncio.Future[Outcome | None]) -> None:
         self.event = event
         self.done = done
+        self.attempts: tuple[Attempt, ...] = ()
+        self.method = ""
+        self.position: Position | None = None
 
     def end(self, outcome: Outcome | None) -> None:
         if not self.done.done():

@@ -109,7 +109,8 @@ class Worker:
         self.resync = Resync(
             Around(
                 log, reach, self.marks, self.delivery, resolver, owned=self._owned,
-                holds=self._consumer.holds, observer=observer, clock=clock, settings=settings,
+                holds=self._consumer.holds, outcomes=self.settling.outcomes, observer=observer, clock=clock,
+                settings=settings,
             )
         )  # fmt: skip
         self._leaving = Leaving(

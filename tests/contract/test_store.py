@@ -691,6 +691,10 @@ async def test_how_far_a_mark_was_worked_off_is_kept(harness: Harness) -> None:
     assert replace(saved, revision=0) == replace(further, revision=0)
     await store.save_mark(replace(saved, position=Position(1, 80), upper=None, done=None, beside=None))
     (anew,) = await store.load_marks()
+    assert anew.began == Position(1, 80)
+    await store.save_mark(replace(anew, first=Position(1, 50)))
+    (anew,) = await store.load_marks()
+    assert anew.began == Position(1, 50)
     assert (anew.position, anew.upper, anew.done, anew.beside) == (Position(1, 80), None, None, None)
 
 
@@ -727,7 +731,8 @@ async def test_what_was_asked_for_one_party_stands_beside_the_mark_of_its_platfo
     other = await harness.store.save_mark(replace(asked, party=CPO, revision=0))
     store = await harness.reopen()
     assert set(await store.load_marks()) == {whole, asked, other}
-    further = await store.save_mark(replace(asked, upper=Position(1, 90), done=Position(1, 70), sent=12))
+    further = replace(asked, upper=Position(1, 90), done=Position(1, 70), sent=12, first=Position(1, 5))
+    further = await store.save_mark(further)
     await store.remove_mark(whole)
     await store.remove_mark(other)
     assert list(await store.load_marks()) == [further]

@@ -11,10 +11,11 @@ from routing import event as events
 from routing import exchanges
 from routing.event import Event
 from routing.exchanges import Exchange
-from routing.log.port import Headers, Position, Record
+from routing.log.port import Headers, Position, Record, TopicPartition
 from routing.outbound import Answered
 from routing.policy import Outcome
-from routing.worker import outcomes
+from routing.worker import outcomes, resynced
+from routing.worker.resynced import Resynced
 from routing.worker.tracker import Entry, attempt
 
 PUSHES = ("broadcast", "directed", "delete", "token")
@@ -52,7 +53,7 @@ def now() -> dict[str, Kept]:
     """Every frozen record, written by this release."""
     pushes = {name: event(name) for name in PUSHES}
     written = {name: _kept(one.topic, one.key, events.encode(one), one.payload) for name, one in pushes.items()}
-    return written | {"outcome": _outcome(), "exchanges": _exchanges()}
+    return written | {"outcome": _outcome(), "resync": _resync(), "exchanges": _exchanges()}
 
 
 def _outcome() -> Kept:
@@ -66,6 +67,16 @@ def _outcome() -> Kept:
         entry.opened(PartyId.parse(party), "platform")
         entry.ended(PartyId.parse(party), Outcome(outcome), detail, ms)
     return _kept("ocpi.outcomes", *outcomes.record(entry))
+
+
+def _resync() -> Kept:
+    one = event("broadcast")
+    tp, position = TopicPartition(one.topic, 3), Position(1, 42)
+    made = attempt(PartyId("FR", "ABC"), one.accepted, Answered(200, 1000, {}, b"", 2.0), one.accepted)
+    told = Resynced(
+        one, tp, Position(1, 7), position, PartyId("FR", "ABC"), "PUT", one.accepted, Outcome.DELIVERED, (made,), False
+    )
+    return _kept("ocpi.outcomes", *resynced.record(told))
 
 
 def _exchanges() -> Kept:

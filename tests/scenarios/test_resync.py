@@ -10,6 +10,7 @@ from typing import Any
 from connectors.sample import SamplePlatform
 from tests.scenarios import bodies
 from tests.scenarios.parties import HUB, RECEIVER, Parties, check, eventually, got, party_of, since
+from tests.scenarios.test_exchanges import find
 
 LOCATIONS = 12
 STAMP = "2026-03-02T10:00:{:02d}Z"
@@ -110,6 +111,20 @@ async def test_who_lost_everything_is_sent_it_by_command_and_nobody_else_is(part
     assert [(row["module"], row["state"], row["done"]) for row in shown["resyncs"]] == [
         ("locations", "done", LOCATIONS)
     ]
+    party = str(party_of(emsp))
+
+    async def is_found() -> bool:
+        about = {"module": "locations", "object": names[3], "party": party, "outcome": "delivered"}
+        return "resync" in [row["way"] for row in await find(parties.hub, **about)]
+
+    await eventually(is_found, within=20)
+    row = (await find(parties.hub, module="locations", object=names[3]))[0]
+    assert (row["way"], row["to"], row["from"]) == ("resync", party, str(party_of(cpo)))
+    assert await find(parties.hub, correlation_id=row["correlation_id"]) == [row]
+    code, out, err = await parties.hub.cli("exchanges", "show", row["id"])
+    assert (code, err) == (0, "")
+    assert f"the hub sent {party} PUT locations {names[3]}" in out, out
+    assert "an operator asked for it; it stands for all that the log has of it" in out, out
 
 
 async def test_only_what_changed_lately_is_sent_where_no_more_is_asked_for(parties: Parties) -> None:

@@ -10,18 +10,24 @@ import orjson
 from connectors.values import PartyId
 from routing.event import Operation
 from routing.log.port import TopicPartition
+from routing.worker.outcomes import TYPE
 from tests.sim.loop import VirtualLoop
 from tests.sim.world import EMSPS, World
 
 
 def written(world: World) -> list[dict[str, Any]]:
     """Every outcome record, in order of their events."""
-    records = [
+    return sorted(of_type(world, TYPE), key=lambda one: int(one["offset"]))
+
+
+def of_type(world: World, type: str) -> list[dict[str, Any]]:
+    """Every record of this type among them."""
+    return [
         orjson.loads(record.value)
         for partition in range(2)
         for record in world.log._partitions[TopicPartition("ocpi.outcomes", partition)].records
+        if dict(record.headers)["ce_type"] == type.encode()
     ]
-    return sorted(records, key=lambda one: int(one["offset"]))
 
 
 def outcomes(world: World) -> list[list[object]]:

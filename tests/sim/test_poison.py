@@ -223,7 +223,7 @@ def test_an_outcome_that_cannot_be_written_as_it_is_is_written_as_it_can(monkeyp
         return whole(self, party, outcome, detail + "\udcff" * 900, ms)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Entry, "ended", ended)
-    assert len(outcomes._written("\udcff" * 900)) == 500
+    assert len(outcomes.cut("\udcff" * 900)) == 500
 
     async def story(world: World) -> None:
         await one(world)

@@ -12,7 +12,9 @@ from routing.directory import Directory, Platform, Status
 from routing.event import Operation
 from routing.policy import Outcome
 from routing.resync import PREFIX
+from routing.worker.resynced import TYPE
 from tests.sim.stories import STAMP, location, one, seen, store_away, tell
+from tests.sim.test_outcomes import of_type, written
 from tests.sim.world import EMSPS, HUB, World
 from tests.witnesses import Begun
 
@@ -243,5 +245,37 @@ def test_who_does_not_know_the_object_of_an_update_gets_it_whole_once() -> None:
         await asyncio.sleep(5)
         assert [begun.method for begun in got(world)] == ["PUT", "PATCH", "PUT"]
         assert world.recipients.all[AWAY].objects == world.recipients.all[EMSPS[0]].objects
+
+    tell(story)
+
+
+def test_p13_what_it_sends_is_an_exchange_of_its_own_that_names_what_it_stands_for() -> None:
+    async def story(world: World) -> None:
+        await one(world)
+        go_away(world)
+        await updates(world, 4, 2)
+        await asyncio.sleep(60)
+        come_back(world)
+        before = len(got(world))
+        await asyncio.sleep(40)
+        told = [record for record in of_type(world, TYPE) if record["results"][0][0] == str(AWAY)]
+        sent = got(world, before)
+        assert sorted(one["object"] for one in told if one["results"][0][1] == "delivered") == [
+            f"L{name}" for name in range(4)
+        ]
+        assert {begun.resync for begun in sent} <= {one["correlation"] for one in told}
+        states = {key.object_id: state for key, state in world.storing.data.states.items()}
+        for record in told:
+            (party, outcome, _, _) = record["results"][0]
+            assert (party, record["method"], record["asked"]) == (str(AWAY), "PUT", False)
+            assert record["attempts"] and (outcome == "marked") == all(row[2] == 0 for row in record["attempts"])
+            if outcome == "delivered":
+                assert (record["epoch"], record["offset"]) == states[record["object"]].position
+            pushed = {
+                row["offset"] for row in written(world)
+                if row["topic"] == record["topic"] and row["partition"] == record["partition"]
+                if (str(AWAY), "marked") in [tuple(result[:2]) for result in row["results"]]
+            }  # fmt: skip
+            assert record["since"][1] <= min(pushed)
 
     tell(story)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from hub.asyncapi.__main__ import text
 from hub.asyncapi.document import document
-from hub.asyncapi.records import Exchange, Exchanges, Outcome, PushEnvelope
+from hub.asyncapi.records import Exchange, Exchanges, Outcome, PushEnvelope, Resync
 from routing.topics import PUBLIC
 from tests.routing.frozen import PUSHES, now
 
@@ -133,6 +133,8 @@ def test_real_outcomes_and_exchanges_are_as_described() -> None:
     Outcome.model_validate_json(outcome, strict=True)
     assert set(json.loads(outcome)) == names(Outcome)
     assert {len(row) for row in json.loads(outcome)["results"]} == {len(get_args(made_rows()))}
+    Resync.model_validate_json(RECORDS["resync"].value, strict=True)
+    assert set(json.loads(RECORDS["resync"].value)) == names(Resync)
     Exchanges.model_validate_json(exchanges, strict=True)
     assert {frozenset(one) for one in json.loads(exchanges)} == {frozenset(names(Exchange))}
 

@@ -18,12 +18,14 @@ from routing.archive.archiver import Archiver
 from routing.archive.filing import TOPICS, Keeping, id_of
 from routing.archive.terms import Wanted
 from routing.log.memory import MemoryLog
-from routing.log.port import Position, Published
+from routing.log.port import Position, Published, TopicPartition
+from routing.outbound import Answered
 from routing.policy import Outcome
 from routing.store.archive import Kept
 from routing.store.memory import MemoryStore
 from routing.worker import outcomes
-from routing.worker.tracker import Entry
+from routing.worker.resynced import Resynced, record
+from routing.worker.tracker import Entry, attempt
 from tests.routing.archive.relays import NOW, relay
 from tests.routing.events import CPO, EMSP, event
 
@@ -129,6 +131,28 @@ async def test_a_push_is_found_by_all_it_is_about_and_its_outcome_beside_it(stag
         assert len(await stage.found(party=CPO)) == 2
         for none in ({"correlation": "r-9"}, {"outcome": "answered"}, {"module": "tariffs", "object": "LOC/1 Ü"}):
             assert await stage.found(**none) == []
+
+
+async def test_what_a_resync_sent_is_found_by_its_id_object_and_recipient(stage: Stage) -> None:
+    one = event("PUT", {"id": "L1"}, object_id="Loc/1", correlation_id="resync-locations-1-9")
+    made = attempt(EMSP, NOW, Answered(200, 2001, {}, b"", 3.0), NOW + 3)
+    told = Resynced(
+        one, TopicPartition(one.topic, 1), Position(1, 3), Position(1, 9), EMSP, "PUT", NOW, Outcome.REFUSED, (made,),
+        asked=False,
+    )  # fmt: skip
+    async with stage.running() as archiver:
+        for _ in range(2):  # a record may come twice
+            await stage.log.publish("ocpi.outcomes", *record(told), within=1)
+        await stage.push(correlation_id="c-2")
+        await stage.until(1, correlation="c-2")
+        (kept,) = await stage.until(1, correlation="resync-locations-1-9")
+        ways: list[dict[str, Any]] = [
+            {"module": "locations", "object": "loc/1"}, {"party": EMSP}, {"outcome": "refused"}, {"outcome": "2001"},
+            {"module": "locations", "party": CPO, "outcome": "refused"},
+        ]  # fmt: skip
+        for wanted in ways:
+            assert [one.id for one in await stage.found(**wanted)] == [kept.id], wanted
+        assert (kept.at, archiver.passed_over) == (NOW, 0)
 
 
 async def test_a_relay_is_found_by_all_it_is_about(stage: Stage) -> None:

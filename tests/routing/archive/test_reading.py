@@ -10,11 +10,13 @@ from routing import event as events
 from routing import exchanges
 from routing.archive.filing import Keeping, file
 from routing.archive.reading import Attempt, Exchange, Recipient, read
-from routing.log.port import Headers, Record
+from routing.log.port import Headers, Record, TopicPartition
 from routing.outbound import Answered
 from routing.policy import Outcome
 from routing.store.archive import Kept, Part
 from routing.worker import outcomes
+from routing.worker.resynced import Resynced
+from routing.worker.resynced import record as record_of
 from routing.worker.tracker import Entry, attempt
 from tests.routing.archive.relays import NOW, relay
 from tests.routing.events import CPO, EMSP, at, event
@@ -102,6 +104,33 @@ def test_an_outcome_whose_push_is_not_there() -> None:
     assert (one.module, one.sender, one.settled, one.outcomes) == ("cdrs", None, True, {"poison": 1})
     assert one.recipients[0].party == ""
     assert one.decided()
+
+
+def resynced(*, asked: bool = False, outcome: Outcome = Outcome.DELIVERED, code: int = 1000) -> Exchange:
+    one = event("PUT", {"id": "L1"}, correlation_id="resync-locations-2-7")
+    made = (
+        attempt(EMSP, NOW, NotConnected("nobody listens"), NOW + 3),
+        attempt(EMSP, NOW + 900, Answered(200, code, {}, b"", 12.7), NOW + 950),
+    )
+    told = Resynced(one, TopicPartition(one.topic, 2), at(3), at(7), EMSP, "PUT", NOW, outcome, made, asked)
+    _, headers, value = record_of(told)
+    (part,) = file(record("ocpi.outcomes", headers, value), KEEPING).parts
+    assert part.part is Part.MESSAGE
+    return read(Kept(part.id, NOW << 20, part.content, None))
+
+
+def test_what_a_resync_sent_names_the_positions_it_stands_for() -> None:
+    one = resynced()
+    assert (one.way, one.sender, one.to, one.object, one.method) == ("resync", str(CPO), "DE-EMS", "L1", "PUT")
+    assert (one.correlation_id, one.settled, one.outcomes) == ("resync-locations-2-7", True, {"delivered": 1})
+    assert one.position == ("ocpi.locations", 2, 1, 7)
+    (told,) = one.recipients
+    assert [(made.http_status, made.status_code) for made in told.attempts] == [(0, 4003), (200, 1000)]
+    (decided,) = one.decided()
+    assert "it may have missed some of it" in decided
+    assert "ocpi.locations/2 from 3 to 7" in decided
+    assert "an operator asked for it" in resynced(asked=True).decided()[0]
+    assert resynced(outcome=Outcome.REFUSED, code=2001).recipients[0].detail == "2001"
 
 
 def relayed(**over: object) -> Exchange:
