@@ -12,7 +12,7 @@ from routing import cloudevents, event, exchanges
 from routing.topics import EVENT_TOPICS, OUTCOMES, PUBLIC, Need, needs
 from routing.worker import outcomes, resynced
 
-INTERFACE: Final = "1.2.0"
+INTERFACE: Final = "1.3.0"
 """Version of what the document describes: it rises when fields are added; what is there is never changed."""
 
 _SCHEMAS: Final = "#/components/schemas/"

@@ -68,7 +68,7 @@ class Parties:
         directory = self._desk.registry.directory
         delivery = of_party(directory.policies, party)
         resyncs = [resync.told(one, marks, directory) for one in await read_asked(self._store, party)]
-        shown = views.shown(party, platforms, marks, since, pulls, asked, delivery, resyncs)
+        shown = views.shown(party, platforms, marks, since, pulls, asked, delivery=delivery, resyncs=resyncs)
         return _unknown(party) if shown is None else answer(shown)
 
     async def _suspend(self, asked: Plain) -> web.Response:

@@ -64,6 +64,7 @@ def shown(
     complete: Mapping[str, int],
     pulls: Pulls,
     asked: Mapping[tuple[str, str], int],
+    *,
     delivery: Sequence[Json],
     resyncs: Sequence[Json],
 ) -> Json | None:

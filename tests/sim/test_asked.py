@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from connectors.values import PartyId
 from routing.asked import Asked, Asking, read
-from routing.directory import Directory
 from routing.event import Operation
 from routing.policy import Outcome
 from tests.sim.stories import STAMP, location, one, tell
-from tests.sim.test_resync import AWAY, come_back, go_away, got
-from tests.sim.world import EMSPS, HUB, Process, World
+from tests.sim.test_resync import AWAY, come_back, go_away, got, watched, without
+from tests.sim.world import EMSPS, Process, World
 
 SHARED = EMSPS[0]
 """Another party is on its platform."""
@@ -161,19 +159,12 @@ def test_a_tariff_that_is_gone_is_deleted_there_too_and_a_location_that_is_gone_
 def test_of_a_party_that_is_not_to_have_it_any_more_it_ends_as_skipped(changes: dict[str, Any]) -> None:
     async def story(world: World) -> None:
         process = await one(world)
-        told: list[tuple[str, Outcome]] = []
-        process.worker.resync._around.observer.resynced = lambda module, outcome: told.append((module, outcome))  # type: ignore[method-assign]
+        told = watched(process)
         await objects(world, 6)
         go_away(world, party=SHARED)
         await ask(world, process, SHARED)
         await asyncio.sleep(8)
-        platforms = [
-            replace(
-                platform, parties=tuple(replace(p, **changes) if p.id == SHARED else p for p in platform.parties)
-            )
-            for platform in world.directory.platforms.values()
-        ]  # fmt: skip
-        world.directory = Directory(platforms, hub=HUB, revision=world.directory.revision + 1)
+        without(world, SHARED, **changes)
         await location(world, "L9", to=EMSPS[1])  # of which the worker learns of the directory
         await asyncio.sleep(20)
         come_back(world, SHARED)

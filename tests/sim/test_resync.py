@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from routing.resync import PREFIX
 from routing.worker.resynced import TYPE
 from tests.sim.stories import STAMP, location, one, seen, store_away, tell
 from tests.sim.test_outcomes import of_type, written
-from tests.sim.world import EMSPS, HUB, World
+from tests.sim.world import EMSPS, HUB, Process, World
 from tests.witnesses import Begun
 
 AWAY = EMSPS[2]
@@ -166,6 +167,13 @@ def test_who_owns_the_partition_next_goes_on_where_the_former_owner_was(orderly:
     tell(story)
 
 
+def watched(process: Process) -> list[tuple[str, Outcome]]:
+    """What is counted of resyncs from now on."""
+    told: list[tuple[str, Outcome]] = []
+    process.worker.resync._around.observer.resynced = lambda module, outcome: told.append((module, outcome))  # type: ignore[method-assign]
+    return told
+
+
 NO_RESYNC = replace(Platform("x").settings, resync=False)
 
 
@@ -173,8 +181,7 @@ NO_RESYNC = replace(Platform("x").settings, resync=False)
 def test_what_a_platform_missed_that_is_not_to_get_it_any_more_is_skipped(changes: dict[str, object]) -> None:
     async def story(world: World) -> None:
         process = await one(world)
-        told: list[tuple[str, Outcome]] = []
-        process.worker.resync._around.observer.resynced = lambda module, outcome: told.append((module, outcome))  # type: ignore[method-assign]
+        told = watched(process)
         go_away(world)
         await updates(world, 2, 1)
         await until_marked(world)
@@ -187,6 +194,61 @@ def test_what_a_platform_missed_that_is_not_to_get_it_any_more_is_skipped(change
         assert world.storing.data.marks == {}
         assert not got(world, before)
         assert set(told) == {("locations", Outcome.SKIPPED)}
+
+    tell(story)
+
+
+def without(world: World, party: PartyId, **changes: Any) -> None:
+    """This party of its platform is suspended or removed, as the directory has it now."""
+    platforms = [
+        replace(each, parties=tuple(replace(one, **changes) if one.id == party else one for one in each.parties))
+        for each in world.directory.platforms.values()
+    ]
+    world.directory = Directory(platforms, hub=HUB, revision=world.directory.revision + 1)
+
+
+@pytest.mark.parametrize("changes", [{"suspended": True}, {"removed": True}])
+def test_what_a_platform_missed_none_of_whose_parties_is_to_get_it_is_skipped(changes: dict[str, Any]) -> None:
+    async def story(world: World) -> None:
+        process = await one(world)
+        told = watched(process)
+        go_away(world)
+        await updates(world, 2, 1)
+        await until_marked(world)
+        without(world, AWAY, **changes)
+        await location(world, "L9", to=EMSPS[0])  # of which the worker learns of the directory
+        await asyncio.sleep(5)
+        come_back(world)
+        before = len(got(world))
+        await asyncio.sleep(20)
+        assert world.storing.data.marks == {}
+        assert not got(world, before)
+        assert set(told) == {("locations", Outcome.SKIPPED)}
+
+    tell(story)
+
+
+def test_what_one_party_of_a_platform_is_not_to_get_is_skipped_and_the_other_gets_its_own() -> None:
+    async def story(world: World) -> None:
+        process = await one(world)
+        told = watched(process)
+        gone, stays = EMSPS[:2]
+        go_away(world, party=gone)
+        world.recipients.all[stays].mood = "refusing"
+        await updates(world, 3, 1)
+        await until_marked(world)
+        without(world, gone, suspended=True)
+        await location(world, "L9", to=AWAY)  # of which the worker learns of the directory
+        await asyncio.sleep(5)
+        before = {party: len(got(world, party=party)) for party in EMSPS}
+        come_back(world, gone)
+        come_back(world, stays)
+        await asyncio.sleep(40)
+        assert world.storing.data.marks == {}
+        assert not got(world, before[gone], gone)
+        assert {begun.object[1] for begun in got(world, before[stays], stays)} == {f"L{name}" for name in range(3)}
+        assert told.count(("locations", Outcome.SKIPPED)) >= 1
+        assert told.count(("locations", Outcome.DELIVERED)) == 3
 
     tell(story)
 
