@@ -31,7 +31,7 @@ class Engines:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._kafka = Kafka(folder / "kafka")
+        self._kafka = Kafka(folder / "kafka", roomy=True)
         self._mongo = Mongo(folder / "mongo")
         self._kept: Kept | None = None
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import subprocess
+from pathlib import Path
 from typing import ClassVar, Final
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -42,15 +43,25 @@ _SETTINGS: Final = {
     # Fits the small heap.
     "log.cleaner.dedupe.buffer.size": "16777216",
 }
-_JVM: Final = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4", "-XX:-UsePerfData")
+_JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=4", "-XX:-UsePerfData")
+_SMALL: Final = ("-Xms256m", "-Xmx512m")
+_ROOMY: Final = ("-Xms768m", "-Xmx768m", "-Xmn512m")
 
 
 class Kafka(Engine):
-    """Apache Kafka. `address` is "127.0.0.1:PORT", for `bootstrap_servers` and behind `kafka://`."""
+    """Apache Kafka. `address` is "127.0.0.1:PORT", for `bootstrap_servers` and behind `kafka://`.
+
+    A `roomy` one has memory as a broker that serves somebody has: with little it stops for its garbage every few
+    seconds, on a core that load and recipients share with it.
+    """
 
     name: ClassVar[str] = "Kafka"
     ports_needed: ClassVar[int] = 2
     port_taken: ClassVar[str] = "Address already in use"
+
+    def __init__(self, folder: Path, *, roomy: bool = False) -> None:
+        super().__init__(folder)
+        self._memory = _ROOMY if roomy else _SMALL
 
     @property
     def address(self) -> str:
@@ -97,7 +108,7 @@ class Kafka(Engine):
 
     def _java(self) -> list[str]:
         log4j = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
-        return [java(), *_JVM, "-cp", f"{kafka_jars()}/*", log4j]
+        return [java(), *self._memory, *_JVM, "-cp", f"{kafka_jars()}/*", log4j]
 
     def _storage(self, *words: str) -> str:
         tool = [*self._java(), "kafka.tools.StorageTool", *words]
