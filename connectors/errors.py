@@ -115,9 +115,13 @@ class NoMatchingEndpoints(OcpiError):
 
 
 class HubError(OcpiError):
-    """4000: generic hub error; also a recipient that answered without an OCPI envelope, or lacks the module."""
+    """4000: generic hub error; also a recipient that answered without an OCPI envelope, or lacks the module.
+
+    `late`: the deadline of the connection or of the answer passed.
+    """
 
     status_code = 4000
+    late: bool = False
 
 
 class UnknownReceiver(HubError):

@@ -35,6 +35,9 @@ Read = Callable[[], Iterable[tuple[Labels, float]]]
 
 PLATFORMS: Final = Gauge("ocpi_hub_platforms", "Platforms by connection status", ("status",), Together.SAME)
 LANES: Final = Gauge("ocpi_hub_lane_depth", "Objects in a lane", ("platform", "state"), Together.SUM)
+CONCURRENCY: Final = Gauge(
+    "ocpi_hub_lane_concurrency", "Broadcasts that may be in flight towards a platform", ("platform",), Together.SUM
+)
 MARKS: Final = Gauge("ocpi_hub_marks", "Partitions marked for resync", ("platform",), Together.SUM)
 BEHIND: Final = Gauge(
     "ocpi_hub_behind_seconds",

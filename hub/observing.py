@@ -60,5 +60,7 @@ def watch(metrics: Metrics, worker: Worker) -> None:
         ],
         marks=worker.marks.by_platform,
     )
+    delivery = worker.delivery
+    metrics.gauge(gauges.CONCURRENCY, lambda: [((id,), float(delivery.at_once(id))) for id in list(delivery.lanes)])
     metrics.gauge(gauges.BEHIND, lambda: [((), worker.behind)])
     metrics.gauge(gauges.UNSETTLED, lambda: [((), worker.unsettled())])

@@ -209,7 +209,9 @@ class Settings(BaseSettings):
     still_alive_seconds: Seconds = Field(
         300, description="A platform of which nothing was seen for so long is asked whether it is there"
     )
-    lane_concurrency: Count = Field(8, description="Requests in flight towards one platform, a process")
+    lane_concurrency: Count = Field(
+        8, description="Broadcasts in flight towards one platform at most, a process; fewer while it bears fewer"
+    )
     lane_max_waiting: Count = Field(
         20_000, description="Objects waiting in a lane before its platform is marked for resync"
     )

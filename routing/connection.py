@@ -55,9 +55,18 @@ def is_doubtful(signs: Signs, now: int, *, silent: int) -> bool:
     return bool(signs.failed) or now - signs.alive >= silent
 
 
-def encode(seen: Mapping[str, Signs], at: int) -> bytes:
-    """What one process saw, by platform id; `at` is when it said so."""
-    return orjson.dumps({"at": at, "seen": {id: [one.alive, *one.failed] for id, one in seen.items()}})
+def encode(seen: Mapping[str, Signs], at: int, *, sends: bool = True) -> bytes:
+    """What one process saw, by platform id; `at` is when it said so. `sends`: it is there, and sends to platforms."""
+    return orjson.dumps({"at": at, "sends": sends, "seen": {id: [one.alive, *one.failed] for id, one in seen.items()}})
+
+
+def reported(report: bytes) -> tuple[int, bool]:
+    """When it was said, and whether who said it sends to platforms. Raises nothing."""
+    try:
+        found = orjson.loads(report)
+        return int(found["at"]), bool(found.get("sends", True))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return 0, False
 
 
 def decode(report: bytes) -> tuple[int, dict[str, Signs]]:

@@ -80,7 +80,7 @@ class PlatformSettings:
     registered. `from_owner`: a broadcast reaches it with the object's owner in FROM, not the hub. `page_limit` is the
     most objects that the hub asks it for in a page. `user_agent` replaces the hub's own towards it. `renames` are
     pairs of an advertised endpoint URL and the module that it serves, whatever name it was advertised under. Without
-    `resync` it never gets what it missed.
+    `resync` it never gets what it missed. `rate` is the most requests a second that the whole hub sends to it.
     """
 
     validate: Validate = Validate.DEFAULT
@@ -91,6 +91,7 @@ class PlatformSettings:
     user_agent: str | None = None
     renames: tuple[tuple[str, str], ...] = ()
     resync: bool = True
+    rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,13 +36,15 @@ class Answered:
 class NoEnvelope(HubError):
     """4000: a recipient answered, and what came is no answer of OCPI.
 
-    `came_status` is the HTTP status of it, `came` its body, empty where that is not to be kept.
+    `came_status` is the HTTP status of it, `came` its body, empty where that is not to be kept, `asked` its
+    Retry-After as it came.
     """
 
-    def __init__(self, message: str, came_status: int, came: bytes) -> None:
+    def __init__(self, message: str, came_status: int, came: bytes, asked: str = "") -> None:
         super().__init__(message)
         self.came_status = came_status
         self.came = came
+        self.asked = asked
 
 
 def target(platform: Platform, module: str, interface: InterfaceRole, path: tuple[str, ...], query: str) -> str:
@@ -97,6 +99,7 @@ def accept(answer: Answer, to: Hosted) -> Answered:
             f"{to.party.id} answered HTTP {answer.http_status} {describe(answer)} instead of an OCPI envelope",
             answer.http_status,
             answer.body,
+            answer.headers.get("Retry-After", ""),
         )
     return Answered(answer.http_status, status.status_code, answer.headers, answer.body, answer.ms)
 

@@ -6,11 +6,13 @@ A directed push is attempted once and its answer is the caller's, so only broadc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from connectors.errors import OcpiError
 from connectors.values import Module
-from routing.outbound import Answered
+from routing.outbound import Answered, NoEnvelope
 from routing.policies import Terms
 
 GO_ON = frozenset((Module.SESSIONS,))
@@ -42,7 +44,9 @@ class DeliverySettings:
     connect: float = 3.0
     spare: float = 0.25
     broadcasts_at_once: int = 8
+    broadcasts_first: int = 2
     directed_at_once: int = 64
+    directed_least: int = 4
     begun_a_turn: int = 8
     waiting_most: int = 20_000
     unsettled_most: float = 30.0
@@ -67,12 +71,20 @@ def ended(answered: Answered) -> Outcome | None:
     return None
 
 
-def retry_after(failure: Answered | OcpiError) -> float | None:
-    """Seconds that the recipient asked for, where it did in whole seconds."""
-    if isinstance(failure, OcpiError):
+def retry_after(failure: Answered | OcpiError, now: int) -> float | None:
+    """Seconds that the recipient asked for from `now` (UTC ms) on, in seconds or by a date (RFC 9110, 10.2.3)."""
+    if isinstance(failure, Answered):
+        value = failure.headers.get("Retry-After", "").strip()
+    else:
+        value = failure.asked.strip() if isinstance(failure, NoEnvelope) else ""
+    if value.isascii() and value.isdigit() and len(value) < 7:
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+        # a date without a zone is an old form, and in UTC as all are
+        return max((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now / 1000, 0.0)
+    except (ValueError, IndexError, OverflowError):
         return None
-    value = failure.headers.get("Retry-After", "").strip()
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 7 else None
 
 
 def pause(terms: Terms, attempts: int, asked: float | None, jitter: float, *, most: float) -> float:

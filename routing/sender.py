@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
@@ -13,6 +14,7 @@ from connectors.authorization import told_in
 from connectors.client.client import Client
 from connectors.errors import NotConnected, OutcomeUnknown
 from connectors.values import InterfaceRole
+from routing.breaker import Breakers
 from routing.directory import Platform
 from routing.outbound import Answered, NoEnvelope, accept, headers_of, target
 from routing.worker.ports import Push
@@ -28,12 +30,15 @@ class Signs(Protocol):
 
 class HttpSender:
     """`authorize` gives the Authorization header value that the hub presents to a platform. `signs` is told of each
-    platform that answers, or does not."""
+    platform that answers, or does not; `breakers` say which gets nothing for a moment."""
 
-    def __init__(self, client: Client, authorize: Callable[[Platform], str], signs: Signs) -> None:
+    def __init__(
+        self, client: Client, authorize: Callable[[Platform], str], signs: Signs, breakers: Breakers | None = None
+    ) -> None:
         self._client = client
         self._authorize = authorize
         self._signs = signs
+        self._breakers = breakers or Breakers(time.monotonic)
 
     async def push(self, push: Push, *, within: float, permit: Callable[[], bool]) -> Answered:
         """Raises NotConnected, OutcomeUnknown, or HubError when what came back is no answer."""
@@ -44,6 +49,7 @@ class HttpSender:
         sent.update(headers_of(to.platform))
         if push.body:
             sent["Content-Type"] = "application/json"
+        self._breakers.check(to)
         permitted = True
 
         def may_send() -> bool:
@@ -53,9 +59,10 @@ class HttpSender:
 
         try:
             answer = await self._client.send(push.method, url, sent, push.body or None, within=within, permit=may_send)
-        except (NotConnected, OutcomeUnknown):
+        except (NotConnected, OutcomeUnknown) as error:
             if permitted:  # what the hub itself held back says nothing of the platform
                 self._signs.failed(to.platform)
+                self._breakers.told(to.platform, error)
             raise
         self._signs.alive(to.platform)
         try:

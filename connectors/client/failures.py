@@ -13,7 +13,7 @@ from typing import Final
 import aiohttp
 
 from connectors.client.dialing import Forbidden
-from connectors.errors import InvalidParameters, NotConnected, OcpiError, OutcomeUnknown
+from connectors.errors import HubError, InvalidParameters, NotConnected, OcpiError, OutcomeUnknown
 
 FOREIGN: Final = (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError, RuntimeError, ValueError, TypeError)
 """Everything that the client library and the loop are known to raise."""
@@ -22,7 +22,7 @@ FOREIGN: Final = (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError
 def unsent(error: BaseException, origin: str) -> OcpiError:
     """The error for a request of which no byte was written."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return NotConnected(f"no connection to {origin} in time; nothing was sent")
+        return _late(NotConnected(f"no connection to {origin} in time; nothing was sent"))
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return NotConnected(f"the certificate of {origin} is not valid for it: {_certificate(error)}; nothing was sent")
     if isinstance(error, aiohttp.ClientSSLError):
@@ -58,8 +58,13 @@ def unknown(error: BaseException, origin: str) -> OutcomeUnknown:
 def late(origin: str, *, begun: bool) -> OcpiError:
     """The error for a deadline that passed."""
     if begun:
-        return OutcomeUnknown(f"the request to {origin} was begun and not answered in time: it may have arrived")
-    return NotConnected(f"no connection to {origin} before the deadline; nothing was sent")
+        return _late(OutcomeUnknown(f"the request to {origin} was begun and not answered in time: it may have arrived"))
+    return _late(NotConnected(f"no connection to {origin} before the deadline; nothing was sent"))
+
+
+def _late(error: HubError) -> HubError:
+    error.late = True
+    return error
 
 
 def _certificate(error: aiohttp.ClientConnectorCertificateError) -> str:

@@ -163,6 +163,7 @@ def set_(
     speaker: Annotated[str | None, typer.Option("--from", help="Who broadcasts to it are from: hub, owner.")] = None,
     page_limit: Annotated[str | None, typer.Option(help="Objects of a page that the hub asks it for at most.")] = None,
     user_agent: Annotated[str | None, typer.Option(help="The hub's User-Agent towards it.")] = None,
+    rate: Annotated[str | None, typer.Option(help="Requests a second that the whole hub sends to it at most.")] = None,
     resync: Annotated[
         bool | None, typer.Option("--resync/--no-resync", help="Whether it gets the newest state of what it missed.")
     ] = None,
@@ -181,6 +182,8 @@ def set_(
             body[name] = None if value == _NONE else str(value)
     if page_limit is not None:
         body["page_limit"] = None if page_limit == _NONE else _whole(page_limit)
+    if rate is not None:
+        body["rate"] = None if rate == _NONE else _number(rate)
     if resync is not None:
         body["resync"] = resync
     if origin is not None:
@@ -231,6 +234,13 @@ def _whole(text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise typer.BadParameter(f"{text!r} is not a whole number, nor {_NONE}", param_hint="--page-limit")
     return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a number, nor {_NONE}", param_hint="--rate") from None
 
 
 def _by_url(words: list[str]) -> dict[str, str]:
@@ -322,6 +332,7 @@ def print_platform(platform: dict[str, Any]) -> None:
         "settings": f"validate={settings['validate']} form={settings['form'] or platform['form'] + ' (seen)'} "
         f"from={settings['from']}",
         "page limit": _value(settings["page_limit"]),
+        "rate": "no limit" if settings["rate"] is None else f"{settings['rate']:g} requests a second at most",
         "User-Agent": _value(settings["user_agent"]),
         "resync": "what it missed is sent" if settings["resync"] else "off",
         "renamed": _value(settings["modules"]),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import structlog
 
+from routing.breaker import Breakers
 from routing.clock import Clock
 from routing.connection import Signs
 from routing.directory import Directory, Platform, Status
@@ -39,10 +40,13 @@ class Seen:
         self._alive: dict[str, int] = {}
         self._news = False
         self._returning: dict[str, asyncio.Task[None]] = {}
+        self.breakers = Breakers(clock.monotonic)
+        """Closed by every sign of life."""
 
     def alive(self, platform: Platform) -> None:
         """It called, or it answered."""
         self._alive[platform.id] = self._clock.utc()
+        self.breakers.close(platform.id)
         if platform.status is Status.OFFLINE and platform.id not in self._returning:
             task = asyncio.create_task(self._return(platform.id), name=f"returning {platform.id}")
             self._returning[platform.id] = task

@@ -7,10 +7,12 @@ once a second; every change of a status is a change of the directory, which all 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 import structlog
 
+from hub.connection.living import SEEN
 from hub.connection.probing import Probing
 from hub.connection.seen import Changing, Seen, offline
 from routing.clock import Clock
@@ -22,17 +24,17 @@ from routing.store.port import Lease, Store, StoreError
 log = structlog.get_logger(__name__)
 
 LEASE: Final = "connection"
-SEEN: Final = "seen/"
 EVERY_SECONDS: Final = 1.0
 PROBE_SECONDS: Final = 5.0
 STALE_MS: Final = 600_000
 """A process that said nothing for so long is gone, and its report with it."""
-REPEAT_MS: Final = 60_000
-"""A process with nothing new says so now and then."""
+REPEAT_MS: Final = 10_000
+"""A process with nothing new says so now and then: the others count those that are there (living.py)."""
 
 
 class Watching:
-    """`run` it in every process. `silent_seconds`: a platform of which nothing was seen for so long is asked."""
+    """`run` it in every process. `silent_seconds`: a platform of which nothing was seen for so long is asked. `sends`:
+    this process sends to platforms, whatever else it does."""
 
     def __init__(
         self,
@@ -44,6 +46,7 @@ class Watching:
         *,
         name: str,
         silent_seconds: float,
+        sends: bool = True,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -51,6 +54,7 @@ class Watching:
         self._probing = probing
         self._clock = clock
         self._name = name
+        self._sends = sends
         self._silent_ms = int(silent_seconds * 1000)
         self._reported = 0
         self._asked: dict[str, float] = {}
@@ -77,10 +81,18 @@ class Watching:
             self._seen.again()
             seen = self._seen.report() or {}
         try:
-            await self._store.set_meta(SEEN + self._name, encode(seen, now))
+            await self._store.set_meta(SEEN + self._name, encode(seen, now, sends=self._sends))
             self._reported = now
         except StoreError:
             self._seen.again()
+
+    async def end(self) -> None:
+        """This process sends no more, and what it saw still counts."""
+        self._sends = False
+        self._seen.again()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EVERY_SECONDS):
+                await self.report()
 
     async def _watch(self) -> None:
         while True:

@@ -23,9 +23,11 @@ from hub.edge.undelivered import Undelivered
 from hub.edge.waiting import Waiting
 from hub.metrics import Metrics
 from hub.settings import Settings
+from routing.breaker import Breakers
 from routing.clock import Clock, SystemClock
 from routing.exchanges import Exchanges
 from routing.log.port import Log
+from routing.rates import Rates
 from routing.store.deadletters import DeadLetters
 
 LINGER_SECONDS: Final = 1.0
@@ -53,6 +55,8 @@ class Edge:
         exchanges: Exchanges,
         letters: DeadLetters,
         clock: Clock | None = None,
+        rates: Rates | None = None,
+        breakers: Breakers | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self._settings = settings
@@ -64,7 +68,10 @@ class Edge:
         self._getall = GetAll(settings, objects, clock)
         rewriting = Rewriting(rewriter, clock)
         undelivered = Undelivered(letters, clock, metrics.dead_letter)
-        relay = Relay(settings, registry, client, rewriting, exchanges, signs, clock, undelivered=undelivered)
+        relay = Relay(
+            settings, registry, client, rewriting, exchanges, signs, clock, undelivered=undelivered, rates=rates,
+            breakers=breakers,
+        )  # fmt: skip
         pipeline = Pipeline(
             registry=registry,
             authenticator=Authenticator(registry, onboarding, signs),

@@ -24,11 +24,14 @@ from hub.edge.rewriting import Found, Rewriting, carries_response_url
 from hub.edge.undelivered import Undelivered
 from hub.edge.values import Call, Caller, Pairs, Response
 from hub.settings import Settings
+from routing.breaker import Breakers
 from routing.clock import Clock
 from routing.deadletters import Attempted, attempted
 from routing.directory import Directory, Hosted, Party
 from routing.exchanges import Exchange, Exchanges
 from routing.outbound import Answered, accept, headers_of, limited, target
+from routing.rates import Rates
+from routing.repeat import may_repeat, saw
 from routing.resolve import check_owner, recipient
 
 PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
@@ -64,6 +67,8 @@ class Relay:
         clock: Clock,
         *,
         undelivered: Undelivered,
+        rates: Rates | None = None,
+        breakers: Breakers | None = None,
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -73,6 +78,8 @@ class Relay:
         self._signs = signs
         self._undelivered = undelivered
         self._clock = clock
+        self._rates = rates or Rates(lambda platform: None, lambda: 1, clock.monotonic)
+        self._breakers = breakers or Breakers(clock.monotonic)
         self._bodies = settings.archive_bodies
         self._deadlines: dict[str, float] = {}
 
@@ -164,19 +171,23 @@ class Relay:
         sent = self._headers(call, forward)
         now = began = self._clock.monotonic()
         try:
+            if not forward.patient:
+                self._breakers.check(forward.to)
             while True:
+                if self._rates.limited(forward.to.platform.id):
+                    now = await self._turn(forward, until)
                 forward.attempts += 1
                 try:
                     answer = await self._client.send(row.method, forward.url, sent, forward.body, within=until - now)
                     self._signs.alive(forward.to.platform)
                     return answer
-                except OutcomeUnknown:
-                    self._signs.failed(forward.to.platform)
+                except OutcomeUnknown as error:
+                    self._missed(forward, error)
                     raise
                 except NotConnected as error:
-                    self._signs.failed(forward.to.platform)
+                    self._missed(forward, error)
                     at, ms = call.at + int((now - call.started) * 1000), int((self._clock.monotonic() - now) * 1000)
-                    if not await self._once_more(forward, row.module, error, until):
+                    if not await self._once_more(forward, row, error, until):
                         raise
                     forward.tried += ((at, error.message, ms),)
                 now = self._clock.monotonic()
@@ -186,10 +197,22 @@ class Relay:
     def _refused_again(self, forward: Forward, module: str) -> bool:
         return self._registry.directory.policies.terms(forward.to.party.id, module).refused_again
 
-    async def _once_more(self, forward: Forward, module: str, error: NotConnected, until: float) -> bool:
+    def _missed(self, forward: Forward, error: OcpiError) -> None:
+        self._signs.failed(forward.to.platform)
+        self._breakers.told(forward.to.platform, error)
+
+    async def _turn(self, forward: Forward, until: float) -> float:
+        """Wait for the recipient's rate. Raises NotConnected where that leaves no time to connect."""
+        left = until - self._settings.connect_seconds - self._clock.monotonic()
+        await self._rates.turn(forward.to.platform.id, asyncio.get_running_loop().time() + left)
+        return self._clock.monotonic()
+
+    async def _once_more(self, forward: Forward, row: Row, error: NotConnected, until: float) -> bool:
         """Whether to try again; a pause before it where the recipient has been tried at once already."""
+        if not may_repeat(row.method, row.module, saw(error)):
+            return False
         if not forward.patient:
-            return error.refused and forward.attempts == 1 and self._refused_again(forward, module)
+            return error.refused and forward.attempts == 1 and self._refused_again(forward, row.module)
         pause = PAUSES[min(forward.attempts, len(PAUSES)) - 1]
         if self._clock.monotonic() + pause >= until:
             return False

@@ -22,7 +22,7 @@ def patched(platform: Platform, patch: PatchSettings) -> Platform:
         changes["origins"] = tuple(patch.origins or ())
     if "speaker" in given:
         changes["from_owner"] = patch.speaker == "owner"
-    for name in ("page_limit", "user_agent"):
+    for name in ("page_limit", "user_agent", "rate"):
         if name in given:
             changes[name] = getattr(patch, name)
     if "resync" in given:

@@ -116,6 +116,7 @@ class SettingsShown(Shape):
     page_limit: int | None
     user_agent: str | None
     resync: bool = Field(description="Whether it gets the newest state of what it missed")
+    rate: float | None = Field(description="Requests a second that the whole hub sends to it at most")
     modules: dict[str, str] = Field(description="By the URL of an endpoint the module that it serves")
 
 

@@ -195,6 +195,7 @@ def settings_of(platform: Platform) -> Json:
         "page_limit": settings.page_limit,
         "user_agent": settings.user_agent,
         "resync": settings.resync,
+        "rate": settings.rate,
         "modules": dict(settings.renames),
     }
 

@@ -12,6 +12,7 @@ from connectors.client.client import Client
 from connectors.client.holding import Holding
 from hub import gauges
 from hub import keys as hub_keys
+from hub.connection.living import Living
 from hub.connection.probing import Probing
 from hub.connection.seen import Seen
 from hub.keys import Keys
@@ -24,8 +25,10 @@ from hub.registry import Registry
 from hub.rewriter import Rewriter
 from hub.settings import Settings
 from routing.clock import Clock
+from routing.directory import Directory
 from routing.log.port import Log
 from routing.policies import Terms
+from routing.rates import Rates
 from routing.store.port import Store, StoreError
 
 LEAST_SETTLE: Final = 2.0
@@ -53,6 +56,8 @@ class Common:
     metrics: Metrics
     seen: Seen
     probing: Probing
+    living: Living
+    rates: Rates
 
 
 async def open_common(
@@ -94,11 +99,14 @@ async def open_common(
     )
     seen = Seen(registry, clock)
     probing = Probing(client, registry, seen, clock)
+    seen.breakers.ask = probing.soon
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    living = Living(engines.store, clock, name)
     stack.push_async_callback(probing.close)
     return Common(
         settings=settings,
         clock=clock,
-        name=f"{socket.gethostname()}-{os.getpid()}",
+        name=name,
         log=engines.log,
         store=engines.store,
         registry=registry,
@@ -108,7 +116,15 @@ async def open_common(
         metrics=metrics,
         seen=seen,
         probing=probing,
+        living=living,
+        rates=Rates(lambda platform: rate_of(registry.directory, platform), lambda: living.count, clock.monotonic),
     )
+
+
+def rate_of(directory: Directory, platform: str) -> float | None:
+    """The requests a second that its operator limits a platform to, for the whole hub."""
+    known = directory.platforms.get(platform)
+    return None if known is None else known.settings.rate
 
 
 def settle_most(settings: Settings) -> float:

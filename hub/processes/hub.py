@@ -98,9 +98,11 @@ class Hub:
         self._often("pulling", make_puller(common).run())
         watching = Watching(
             common.store, common.registry, common.seen, common.probing, common.clock, name=common.name,
-            silent_seconds=self.settings.still_alive_seconds,
+            silent_seconds=self.settings.still_alive_seconds, sends=self.parts.edge or self.parts.worker,
         )  # fmt: skip
+        self._stack.push_async_callback(watching.end)
         self._often("connection", watching.run())
+        self._often("living", common.living.run())
         self._often("event-loop-lag", self.metrics.measure_lag())
         skew = common.log.skew if isinstance(common.log, Measuring) else Skew()
         self.metrics.gauge(SKEW, lambda: [((), skew.seconds())])

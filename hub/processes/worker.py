@@ -20,10 +20,11 @@ def make_worker(common: Common, member: str = "") -> Worker:
     settings, registry = common.settings, common.registry
     worker = Worker(
         log=common.log, store=common.store, topics=EVENT_TOPICS, hub=settings.party,
-        sender=HttpSender(common.client, registry.authorization_for, common.seen),
+        sender=HttpSender(common.client, registry.authorization_for, common.seen, common.seen.breakers),
         resolver=DirectoryResolver(lambda: registry.directory, registry.refresh),
         locate=Locations(common.rewriter, common.clock, days=settings.cdr_days).locate, clock=common.clock,
         random=Random(), observer=Observing(common.metrics, common.clock), settings=delivery(settings),
+        rates=common.rates,
         member=member or common.name,
     )  # fmt: skip
     watch(common.metrics, worker)

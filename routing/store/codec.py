@@ -67,6 +67,7 @@ def platform_document(platform: Platform) -> dict[str, Any]:
             "user_agent": settings.user_agent,
             "renames": [list(rename) for rename in settings.renames],
             "resync": settings.resync,
+            "rate": settings.rate,
         },
     }
     return document
@@ -98,6 +99,7 @@ def platform_of(document: dict[str, Any]) -> Platform:
         user_agent=settings.get("user_agent"),
         renames=tuple((url, module) for url, module in settings.get("renames", ())),
         resync=settings.get("resync", True),
+        rate=settings.get("rate"),
     )
     return Platform(**values)
 

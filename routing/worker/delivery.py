@@ -20,6 +20,7 @@ from routing.event import Event
 from routing.fold import Request
 from routing.log.port import Position, TopicPartition
 from routing.policy import DeliverySettings, Outcome
+from routing.rates import Rates
 from routing.worker import aftermath
 from routing.worker.aftermath import Aftermath
 from routing.worker.directed import DirectedPushes, Served
@@ -34,6 +35,7 @@ from routing.worker.states import States, Update
 from routing.worker.tracker import Entry
 from routing.worker.turns import Turns
 from routing.worker.waves import Waves
+from routing.worker.widths import Feeling, Widths
 
 _RELEASED_A_TURN: Final = 200
 
@@ -63,8 +65,14 @@ class Delivery:
         states: States,
         store_away: Callable[[], bool],
         holds: Callable[[], bool],
+        widths: Widths,
+        rates: Rates,
     ) -> None:
-        self._turns = Turns(settings, may_begin=self._may_begin, begin=self._begin, reading=lambda: bool(self._reading))
+        self._turns = Turns(
+            settings, may_begin=self._may_begin, begin=self._begin, reading=lambda: bool(self._reading), widths=widths,
+            rates=rates,
+        )  # fmt: skip
+        sender = Feeling(sender, widths, rates, Line.BROADCASTS)
         self._waves = Waves(
             hub=hub, sender=sender, resolver=resolver, marks=marks, states=states, settings=settings, clock=clock,
             random=random, ended=ended, turns=self._turns, active=self._active, permit=self._permit,
@@ -76,6 +84,7 @@ class Delivery:
         )  # fmt: skip
         self.marking = Marking(marks, ended)
         self._directed = directed
+        self._widths = widths
         self._marks = marks
         self._settings = settings
         self._observer = observer
@@ -363,6 +372,10 @@ class Delivery:
             item = slot.queue.pop(0)
             assert isinstance(item, Directed)  # noqa: S101
             self.give_up(item, owned, "the recipient did not take the broadcast of this object that stood before it")
+
+    def at_once(self, platform: str) -> int:
+        """How many broadcasts may be in flight towards a platform, as it bears them."""
+        return self._widths.at_once(platform, Line.BROADCASTS)
 
     def slowest(self) -> Lane | None:
         """The platform that holds most of what waits."""

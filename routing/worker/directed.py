@@ -21,6 +21,7 @@ from routing.fold import Request
 from routing.log.port import Log
 from routing.outbound import Answered, speaker
 from routing.policy import GO_ON, DeliverySettings, Outcome, ended
+from routing.repeat import may_repeat, saw
 from routing.replies import Reply
 from routing.store.port import CdrKey, CdrRecord, StoreAway
 from routing.worker import aftermath
@@ -161,7 +162,8 @@ class DirectedPushes:
         try:
             return await self._once(item, push, permit)
         except NotConnected as error:
-            again = error.refused and self._resolver.terms(to.party.id, event.module).refused_again
+            again = error.refused and may_repeat(event.operation, event.module, saw(error))
+            again = again and self._resolver.terms(to.party.id, event.module).refused_again
             if not again or self.latest_start(event) <= 0:
                 raise
         return await self._once(item, push, permit)

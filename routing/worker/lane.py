@@ -10,16 +10,44 @@ from routing.log.port import Position, TopicPartition
 from routing.worker.slot import Line, Slot, SlotKey, Wave, module_in
 
 
+class Shares:
+    """A line in which the owners of the objects take turns: one that pushes thousands leaves the others theirs."""
+
+    def __init__(self) -> None:
+        self._by_owner: dict[PartyId, deque[Slot]] = {}
+
+    def append(self, slot: Slot) -> None:
+        self._by_owner.setdefault(slot.event.owner, deque()).append(slot)
+
+    def popleft(self) -> Slot:
+        """The next of the owner whose turn it is. Raises StopIteration where nobody stands in line."""
+        owner = next(iter(self._by_owner))
+        slots = self._by_owner.pop(owner)
+        slot = slots.popleft()
+        if slots:
+            self._by_owner[owner] = slots
+        return slot
+
+    def __bool__(self) -> bool:
+        return bool(self._by_owner)
+
+
 class Lane:
-    """The slots of one platform. What is ready stands in one of two lines: with a caller waiting, and broadcasts."""
+    """The slots of one platform. What is ready stands in one of two lines: with a caller waiting, and broadcasts.
+
+    `in_line`: its turn will come. `paced`: a timer will wake it, when the platform's rate allows another request.
+    `rests`: so many answers of the platform asked for a pause that is not over.
+    """
 
     def __init__(self, platform: str) -> None:
         self.platform = platform
         self.slots: dict[SlotKey, Slot] = {}
-        self.ready: dict[Line, deque[Slot]] = {line: deque() for line in Line}
+        self.ready: dict[Line, Shares] = {line: Shares() for line in Line}
         self.begun_now: dict[Line, int] = dict.fromkeys(Line, 0)
         self.waiting = 0
         self.in_line = False
+        self.paced = False
+        self.rests = 0
         self._by_tp: dict[TopicPartition, dict[SlotKey, Slot]] = {}
         self.begun: dict[SlotKey, Position] = {}
         self.whole: dict[SlotKey, Position] = {}

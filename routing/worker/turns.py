@@ -13,8 +13,10 @@ from collections.abc import Callable
 from typing import Final
 
 from routing.policy import DeliverySettings
+from routing.rates import Rates
 from routing.worker.lane import Lane
 from routing.worker.slot import Line, Slot
+from routing.worker.widths import Widths
 
 _CALLERS_SECONDS: Final = 0.5
 
@@ -22,6 +24,7 @@ _CALLERS_SECONDS: Final = 0.5
 class Turns:
     """The lanes of one process. `may_begin` says whether a slot's partition is ours; `begin` serves a slot.
 
+    `widths` say how many of a lane are begun at a time, `rates` how many in a second.
     `reading` says whether a replay window is being read: who has a caller waiting there waits for the reading. Then,
     and for a moment after each push with a caller, broadcasts are begun one in a turn: such a push needs several turns
     of the event loop until it is answered, and each is as long as what was begun.
@@ -34,12 +37,16 @@ class Turns:
         may_begin: Callable[[Slot], bool],
         begin: Callable[[Lane, Slot, Line], None],
         reading: Callable[[], bool],
+        widths: Widths,
+        rates: Rates,
     ) -> None:
         self.lanes: dict[str, Lane] = {}
         self._settings = settings
         self._may_begin = may_begin
         self._begin = begin
         self._reading = reading
+        self._widths = widths
+        self._rates = rates
         self._line: deque[Lane] = deque()
         self._coming = False
         self._callers_until = 0.0
@@ -64,15 +71,44 @@ class Turns:
 
     def pump(self, lane: Lane) -> None:
         """Begin what may be begun in this lane, broadcasts when its turn comes."""
-        while (slot := lane.next(Line.URGENT, self._settings.directed_at_once)) is not None:
-            if self._may_begin(slot):
-                self._callers_until = asyncio.get_running_loop().time() + _CALLERS_SECONDS
-                self._count(lane, slot, Line.URGENT)
+        if lane.paced:
+            return
+        while (slot := self._next(lane, Line.URGENT)) is not None:
+            self._callers_until = asyncio.get_running_loop().time() + _CALLERS_SECONDS
+            self._count(lane, slot, Line.URGENT)
         waiting, begun = lane.ready[Line.BROADCASTS], lane.begun_now[Line.BROADCASTS]
-        if waiting and not lane.in_line and begun < self._settings.broadcasts_at_once:
+        most = self._widths.at_once(lane.platform, Line.BROADCASTS)
+        if waiting and not lane.in_line and not lane.rests and begun < most:
             lane.in_line = True
             self._line.append(lane)
             self._come()
+
+    def _next(self, lane: Lane, line: Line) -> Slot | None:
+        """The slot that may be begun now; None also where the platform's rate has it wait."""
+        most = self._widths.at_once(lane.platform, line)
+        while lane.ready[line] and lane.begun_now[line] < most and not lane.paced:
+            if wait := self._rates.take(lane.platform):
+                lane.paced = True
+                asyncio.get_running_loop().call_later(wait, self._paced, lane)
+                return None
+            slot = lane.next(line, most)
+            if slot is not None and self._may_begin(slot):
+                return slot
+            self._rates.give_back(lane.platform)
+        return None
+
+    def rest(self, lane: Lane, seconds: float) -> None:
+        """The platform asked for a pause: none of its broadcasts is begun meanwhile."""
+        lane.rests += 1
+        asyncio.get_running_loop().call_later(seconds, self._rested, lane)
+
+    def _rested(self, lane: Lane) -> None:
+        lane.rests -= 1
+        self.pump(lane)
+
+    def _paced(self, lane: Lane) -> None:
+        lane.paced = False
+        self.pump(lane)
 
     def _come(self) -> None:
         if not self._coming:
@@ -87,8 +123,7 @@ class Turns:
                 break
             lane = self._line.popleft()
             lane.in_line = False
-            slot = lane.next(Line.BROADCASTS, self._settings.broadcasts_at_once)
-            if slot is not None and self._may_begin(slot):
+            if not lane.rests and (slot := self._next(lane, Line.BROADCASTS)) is not None:
                 self._count(lane, slot, Line.BROADCASTS)
             self.pump(lane)
         if self._line:

@@ -12,6 +12,7 @@ from routing.clock import Clock
 from routing.fold import Request, fold_all, replaces_all
 from routing.outbound import Answered, speaker
 from routing.policy import DeliverySettings, Outcome, ended, pause, retry_after
+from routing.repeat import may_repeat, saw
 from routing.state import key_of, whole_for
 from routing.store.port import StoreAway
 from routing.worker.lane import Lane
@@ -162,12 +163,17 @@ class Waves:
             del slot.queue[1]
             lane.waiting -= 1
         terms = self._resolver.terms(slot.key.recipient, slot.event.module)
-        if wave.attempts >= terms.attempts and not self._store_away():
+        seen = saw(failure)
+        again = all(may_repeat(request.operation, slot.event.module, seen) for request in wave.requests)
+        if (wave.attempts >= terms.attempts or not again) and not self._store_away():
             self._mark(lane, slot, wave, f"{_why(failure)} (attempt {wave.attempts} of {terms.attempts}: {terms.by})")
             return
         # without a store to mark it in it is tried on
         most = self._settings.unsettled_most
-        delay = pause(terms, wave.attempts, retry_after(failure), self._random.random(), most=most)
+        asked = retry_after(failure, self._clock.utc())
+        delay = pause(terms, wave.attempts, asked, self._random.random(), most=most)
+        if asked is not None:
+            self._turns.rest(lane, min(asked, most))
         slot.resting = True
         asyncio.get_running_loop().call_later(delay, self._rested, lane, slot)
 

@@ -11,6 +11,7 @@ from connectors.values import PartyId
 from routing.clock import Clock
 from routing.log.port import Assignment, Log, LogError, PartitionLost, TopicPartition
 from routing.policy import DeliverySettings, Outcome
+from routing.rates import Rates
 from routing.store.port import Store
 from routing.worker.admission import Admission
 from routing.worker.again import Agains
@@ -28,8 +29,10 @@ from routing.worker.reads import Reads
 from routing.worker.resync import Resync
 from routing.worker.resync_topic import Around
 from routing.worker.settling import Settling
+from routing.worker.slot import Line
 from routing.worker.states import States
 from routing.worker.tracker import Entry
+from routing.worker.widths import Feeling, Widths
 
 GROUP = "ocpi-hub.routing"
 _READ_RECORDS = 16  # in one turn of the event loop, which others wait for
@@ -60,6 +63,7 @@ class Worker:
         random: Random,
         observer: Observer,
         settings: DeliverySettings | None = None,
+        rates: Rates | None = None,
         member: str = "worker",
     ) -> None:
         self._settings = settings = settings or DeliverySettings()
@@ -76,6 +80,8 @@ class Worker:
         """How many seconds the last record had been on the log when it was read; 0 where there was none to read."""
         self._consumer = log.consumer(GROUP, topics, member=member)
         self._reach = reach = Reach(store, trouble=observer.trouble)
+        self.widths = widths = Widths(settings, clock)
+        rates = rates or Rates(lambda platform: None, lambda: 1, clock.monotonic)
         self.states = States(reach, most=settings.unwritten_most, most_bytes=settings.unwritten_bytes)
         self.marks = Marks(reach, clock)
         self.settling = Settling(log=log, consumer=self._consumer, owned=self._owned, observer=observer)
@@ -83,13 +89,13 @@ class Worker:
             reach=reach, consumer=self._consumer, clock=clock, trouble=observer.trouble, counted=observer.set_aside
         )
         self.directed = DirectedPushes(
-            log=log, reach=reach, states=self.states, sender=sender, resolver=resolver, locate=locate, clock=clock,
-            settings=settings, hub=hub, trouble=observer.trouble,
+            log=log, reach=reach, states=self.states, sender=Feeling(sender, widths, rates, Line.URGENT),
+            resolver=resolver, locate=locate, clock=clock, settings=settings, hub=hub, trouble=observer.trouble,
         )  # fmt: skip
         self.delivery = Delivery(
             hub=hub, directed=self.directed, sender=sender, resolver=resolver, marks=self.marks, settings=settings,
             clock=clock, random=random, observer=observer, ended=self.settling.end, broken=self._broken,
-            states=self.states, store_away=lambda: reach.away, holds=self._consumer.holds,
+            states=self.states, store_away=lambda: reach.away, holds=self._consumer.holds, widths=widths, rates=rates,
         )  # fmt: skip
         agains = Agains(
             reach=reach, delivery=self.delivery, resolver=resolver, settling=self.settling, clock=clock, others={},

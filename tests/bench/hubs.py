@@ -43,6 +43,10 @@ class Hub(Server):
         """Say that the hub has all of this module that a party owns."""
         await self._json("POST", f"/api/parties/{party[0]}/{party[1]}/complete", {"modules": [module]})
 
+    async def act(self, party: tuple[str, str], action: str) -> None:
+        """`suspend` or `resume` a party."""
+        await self._json("POST", f"/api/parties/{party[0]}/{party[1]}/{action}")
+
     async def marks(self) -> int:
         """How many resync marks there are for any party."""
         listed = await self._json("GET", "/api/parties?limit=1000")

@@ -36,9 +36,9 @@ class Upstream:
         self._running = running
         self._turn = asyncio.Lock()
 
-    async def open(self, name: str, parties: Parties, *, silent: bool = False) -> int:
-        """A new platform, which answers no GET if it is `silent`; the port it listens on."""
-        port: int = (await self._do("open", name=name, parties=parties, silent=silent))["port"]
+    async def open(self, name: str, parties: Parties, *, silent: bool = False, hangs: bool = False) -> int:
+        """A new platform, which answers no GET if it is `silent`, nothing but its versions if it `hangs`; its port."""
+        port: int = (await self._do("open", name=name, parties=parties, silent=silent, hangs=hangs))["port"]
         return port
 
     async def register(self, name: str, hub: Hub, parties: Parties) -> str:
@@ -48,14 +48,22 @@ class Upstream:
         credential: str = done["credential"]
         return credential
 
-    async def join(self, hub: Hub, name: str, parties: Parties, *, silent: bool = False) -> str:
+    async def join(self, hub: Hub, name: str, parties: Parties, *, silent: bool = False, hangs: bool = False) -> str:
         """A new platform, registered; the credential of its calls."""
-        await self.open(name, parties, silent=silent)
+        await self.open(name, parties, silent=silent, hangs=hangs)
         return await self.register(name, hub, parties)
 
     async def behind(self, names: Collection[str], expected: dict[str, str]) -> int:
         """Of how many objects these platforms have not the last state, over all of them."""
         return sum((await self._do("behind", names=list(names), expected=expected)).values())
+
+    async def delays(self, names: Collection[str], sent: dict[str, float]) -> list[float]:
+        """Milliseconds from when each push was sent until each of these had it, of those that came since the last time.
+
+        By the marker of its body `sent` says when, seconds by perf_counter, which all processes of a machine share.
+        """
+        found: list[float] = (await self._do("delays", names=list(names), sent=sent))["ms"]
+        return found
 
     async def counts(self) -> dict[str, int]:
         """How many calls each platform has had."""

@@ -5,8 +5,10 @@ with its standard input. Every platform listens on a port of its own and remembe
 
     {"do": "open", "name": "cpo", "parties": [["NL", "TNM", "CPO"]]}       -> {"port": 40000}
     {"do": "open", ..., "silent": true}                                    -> the same, and it answers no GET
+    {"do": "open", ..., "hangs": true}                                     -> the same, and it answers versions only
     {"do": "register", "name": "cpo", "versions_url": ..., "token": ...}   -> {"credential": ...}
     {"do": "behind", "names": [...], "expected": {path: marker}}           -> {"cpo": 0}
+    {"do": "delays", "names": [...], "sent": {marker: seconds}}            -> {"ms": [...]} since these were asked last
     {"do": "counts"}                                                       -> {"cpo": 1234}
     {"do": "forget"}                                                       -> {}
 """
@@ -16,7 +18,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import re
 import sys
+import time
 from secrets import token_urlsafe
 from typing import Any, cast
 
@@ -35,6 +39,7 @@ def response(body: bytes) -> bytes:
     return _HEAD % len(body) + body
 
 
+_MARKER = re.compile(rb"Charge point \d{10}")
 _READ = response(bodies.location_answer())
 _TAKEN = response(bodies.ACCEPTED)
 _BEGUN = response(bodies.COMMAND_TAKEN)
@@ -44,9 +49,13 @@ _ALLOWED = response(bodies.authorize_answer())
 class Platform:
     """One platform of the stand-in: its parties, its server, and what it was sent."""
 
-    def __init__(self, name: str, parties: list[tuple[str, str, str]], *, silent: bool = False) -> None:
+    def __init__(
+        self, name: str, parties: list[tuple[str, str, str]], *, silent: bool = False, hangs: bool = False
+    ) -> None:
         self.name = name
         self.silent = silent
+        self.hangs = hangs
+        self.arrived: list[tuple[float, bytes]] | None = None
         self.parties = parties
         self.port = 0
         self.calls = 0
@@ -77,15 +86,25 @@ class Platform:
             if path == b"/ocpi/2.2.1":
                 return response(details(self.origin))
             self.calls += 1
-            return b"" if self.silent else _READ
+            return b"" if self.silent or self.hangs else _READ
         self.calls += 1
+        if self.hangs:
+            return b""
         if method == b"POST":
             if b"/commands/" in path:
                 return _BEGUN
             if path.endswith(b"/authorize"):
                 return _ALLOWED
+        if self.arrived is not None:
+            self.arrived.append((time.perf_counter(), body))
         self.last[path.partition(b"/receiver/")[2]] = body
         return _TAKEN
+
+    def delays(self, sent: dict[bytes, float]) -> list[float]:
+        """Milliseconds from when each push was sent until it was here, of those that came since this was asked last."""
+        arrived, self.arrived = self.arrived or [], []
+        found = ((at, _MARKER.search(body)) for at, body in arrived)
+        return [(at - sent[mark[0]]) * 1000 for at, mark in found if mark is not None and mark[0] in sent]
 
     def behind(self, expected: dict[bytes, bytes]) -> int:
         """Of how many objects the last body here is not the one that is marked so."""
@@ -134,7 +153,7 @@ class Upstream:
             case "open":
                 parties = [(country, party, role) for country, party, role in command["parties"]]
                 platform = self._platforms[command["name"]] = Platform(
-                    command["name"], parties, silent=command.get("silent", False)
+                    command["name"], parties, silent=command.get("silent", False), hangs=command.get("hangs", False)
                 )
                 return {"port": await platform.open()}
             case "register":
@@ -143,6 +162,9 @@ class Upstream:
             case "behind":
                 expected = {path.encode(): marker.encode() for path, marker in command["expected"].items()}
                 return {name: self._platforms[name].behind(expected) for name in command["names"]}
+            case "delays":
+                sent = {marker.encode(): at for marker, at in command["sent"].items()}
+                return {"ms": [ms for name in command["names"] for ms in self._platforms[name].delays(sent)]}
             case "counts":
                 return {name: platform.calls for name, platform in self._platforms.items()}
             case "forget":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from connectors.sample import Fault, Rule
+from routing.breaker import MISSES
 from tests.scenarios.parties import SENDER, Parties, check, eventually, party_of
 from tests.scenarios.test_client_info import told
 
@@ -33,6 +35,20 @@ async def test_a_platform_that_is_away_is_offline_for_everybody_and_back_with_it
     await eventually(is_reached)
     assert time.monotonic() - began < 2
     await eventually(lambda: told(emsp)[seen] == "CONNECTED")
+
+
+async def test_one_that_hangs_costs_a_few_callers_a_timeout_and_the_others_a_4003_at_once(hasty: Parties) -> None:
+    cpo, emsp = await hasty.pair()
+    cpo.faults.set(Rule(Fault.HANG))
+    for _ in range(MISSES):
+        check(await emsp.call("GET", "locations", SENDER, "LOC0001", to=party_of(cpo)), 200, 4002)
+    began = time.monotonic()
+    answer = await emsp.call("GET", "locations", SENDER, "LOC0001", to=party_of(cpo))
+    check(answer, 200, 4003, f"did not answer the last {MISSES} requests in time", "nothing was sent")
+    assert time.monotonic() - began < 0.8, "less than the deadline of the call"
+    cpo.faults.clear()
+    check(await cpo.call("GET", "tokens", SENDER, to=party_of(emsp)), 200, 1000)
+    check(await emsp.call("GET", "locations", SENDER, "LOC0001", to=party_of(cpo)), 200, 1000)
 
 
 async def test_one_that_comes_back_and_says_nothing_is_found_by_asking(parties: Parties) -> None:

@@ -45,6 +45,10 @@ class Recipients:
         """Those that say so when an update is of an object that they do not know."""
         self.thinks: float | None = None
         """Seconds that each request takes, where that is not chance."""
+        self.asks: dict[PartyId, str] = {}
+        """What stands in Retry-After of those that are busy."""
+        self.bears: dict[PartyId, int] = {}
+        """How many requests at a time are not too many; 503 to those above."""
 
     async def push(self, push: Push, *, within: float, permit: Callable[[], bool]) -> Answered:
         recipient = self.all[push.to.party.id]
@@ -66,8 +70,9 @@ class Recipients:
                     await asyncio.sleep(3600)
                 if mood == "resetting" and self._random.random() < 0.7:
                     raise OutcomeUnknown("reset before the answer")
-                if mood == "busy":
-                    return _answered(503, 3000, started, self._loop.now)
+                too_many = len(recipient.in_flight) > self.bears.get(recipient.party, len(recipient.in_flight))
+                if mood == "busy" or too_many:
+                    return _answered(503, 3000, started, self._loop.now, asks=self.asks.get(recipient.party))
                 if mood == "broken":
                     return _answered(200, 3000, started, self._loop.now)
                 if mood == "picky" and self._random.random() < 0.3:
@@ -82,7 +87,9 @@ class Recipients:
                 await asyncio.sleep(self._random.choice((0.0, 0.005)))
                 return _answered(200, 1000, started, self._loop.now, location=_location(push))
         except TimeoutError:
-            raise (OutcomeUnknown("too slow") if begun else NotConnected("too slow to connect")) from None
+            late = OutcomeUnknown("too slow") if begun else NotConnected("too slow to connect")
+            late.late = True
+            raise late from None
         finally:
             if begun is not None:
                 recipient.end(begun, self._loop.now)
@@ -109,8 +116,10 @@ def _location(push: Push) -> str | None:
     return f"https://recipient.example/cdrs/{json.loads(push.body)['id']}" if push.module == "cdrs" else None
 
 
-def _answered(http: int, code: int, started: float, now: float, *, location: str | None = None) -> Answered:
-    headers: CIMultiDict[str] = CIMultiDict()
+def _answered(
+    http: int, code: int, started: float, now: float, *, location: str | None = None, asks: str | None = None
+) -> Answered:
+    headers: CIMultiDict[str] = CIMultiDict({} if asks is None else {"Retry-After": asks})
     if location is not None:
         headers["Location"] = location
     return Answered(http, code, headers, b'{"status_code":%d}' % code, (now - started) * 1000)

@@ -20,6 +20,7 @@ from routing.log.memory import MemoryLog
 from routing.log.port import Headers, LogError, PublishRefused, Record, ReplyTo, TopicPartition
 from routing.policies import Policies, Policy
 from routing.policy import DeliverySettings
+from routing.rates import Rates
 from routing.resolving import DirectoryResolver
 from routing.state import ObjectState, key_of
 from routing.store.port import CdrKey
@@ -151,6 +152,7 @@ class World:
             log=self.log, store=store, topics=EVENT_TOPICS, hub=HUB, sender=self.recipients,
             resolver=DirectoryResolver(lambda: known[0], reload), locate=locate, clock=self.clock,
             random=self.random, observer=watching, settings=self.settings, member=name,
+            rates=Rates(lambda platform: known[0].platforms[platform].settings.rate, lambda: 1, self.clock.monotonic),
         )  # fmt: skip
         process = Process(name, worker, store, ReplyTo(name, 0), known)
         waiting = process.waiting

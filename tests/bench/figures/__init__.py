@@ -8,6 +8,7 @@ from tests.bench.figures.broadcast import broadcast, recipients
 from tests.bench.figures.bystander import bystander
 from tests.bench.figures.directed import directed
 from tests.bench.figures.filled import filled
+from tests.bench.figures.isolation import isolation
 from tests.bench.figures.kafka_broadcast import kafka_broadcast
 from tests.bench.figures.kafka_directed import kafka_directed
 from tests.bench.figures.listed import listed, mongo_listed
@@ -23,6 +24,7 @@ EMBEDDED: dict[str, Figure] = {
     "recipients": recipients,
     "filled": filled,
     "bystander": bystander,
+    "isolation": isolation,
     "archive": archive,
     "opening": opening,
     "listed": listed,

@@ -79,6 +79,20 @@ async def test_connections_are_kept_and_cookies_are_not(listen: Listen, client: 
     assert b"cookie" not in peer.requests[2].lower()
 
 
+async def test_many_at_a_time_again_and_again_need_no_more_connections_than_are_at_a_time(
+    listen: Listen, client: Client
+) -> None:
+    peer = await listen(answering(reply(ENVELOPE)))
+
+    async def one_after_another() -> None:
+        for _ in range(25):
+            await client.send("PUT", peer.url, {}, b"{}", within=5)
+
+    await asyncio.gather(*(one_after_another() for _ in range(8)))
+    assert len(peer.requests) >= 1
+    assert peer.connections <= 8
+
+
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified", b"200 OK"])
 async def test_an_answer_may_be_empty(status: bytes, listen: Listen, client: Client) -> None:
     peer = await listen(answering(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"))

@@ -24,6 +24,7 @@ import structlog
 from connectors.authorization import digest
 from connectors.client.client import Client
 from connectors.values import InterfaceRole, PartyId, Role
+from hub.connection.living import Living
 from hub.connection.probing import Probing
 from hub.connection.seen import Seen
 from hub.edge.edge import Edge
@@ -40,6 +41,7 @@ from hub.rewriter import Rewriter
 from hub.settings import Settings
 from routing.directory import Endpoint, Issued, Kind, Party, Platform, Status
 from routing.log.memory import MemoryLog
+from routing.rates import Rates
 from routing.store.memory import MemoryStore
 from routing.topics import PUBLIC
 from routing.worker.worker import Worker
@@ -128,7 +130,8 @@ class Stage:
             settings=settings, clock=clock, name="stage", log=self.log, store=self.store, registry=registry,
             client=client, desk=Desk(registry, keys, handshake, Identity.of(settings)),
             rewriter=Rewriter(keys, self.store, settings.public_url, now=clock.utc), metrics=self.metrics,
-            seen=seen, probing=Probing(client, registry, seen, clock),
+            seen=seen, probing=Probing(client, registry, seen, clock), living=Living(self.store, clock, "stage"),
+            rates=Rates(lambda platform: None, lambda: 1, clock.monotonic),
         )  # fmt: skip
         self.worker = make_worker(common)
         await self.worker.start()

@@ -11,9 +11,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from connectors.client.client import Answer
 from connectors.errors import NotConnected
 from connectors.values import PartyId, Role
+from hub.connection.living import LIVE_MS, SEEN, Living
 from hub.connection.probing import Probing
 from hub.connection.seen import Seen
-from hub.connection.watching import SEEN, STALE_MS, Watching
+from hub.connection.watching import STALE_MS, Watching
 from hub.keys import Keys
 from hub.registry import Registry
 from routing.connection import decode
@@ -215,3 +216,38 @@ async def test_callers_have_an_offline_platform_asked_once_a_second_at_most() ->
     assert len(peer.asked) == 2
     await one.stop()
     await other.stop()
+
+
+async def test_a_limit_is_divided_by_the_processes_that_send_and_not_by_those_that_ended_or_died() -> None:
+    peer, clock = Peer(), Clock()
+    processes = await two(peer, clock)
+    living = [Living(each.store, clock, name) for each, name in zip(processes, ("one", "two"), strict=True)]
+
+    async def counted() -> list[int]:
+        for one in living:
+            await one.look()
+        return [one.count for one in living]
+
+    assert await counted() == [1, 1]
+    for each in processes:
+        await each.watching.report()
+    assert await counted() == [2, 2]
+    for _ in range(12):
+        clock.ms += 5_000
+        for each in processes:
+            await each.watching.report()
+    assert await counted() == [2, 2], "whoever is there says so now and then"
+    await processes[1].watching.end()
+    assert await counted() == [1, 2]
+    await processes[1].store.remove_meta(SEEN + "two")
+    processes[1].seen.again()
+    await Watching(
+        processes[1].store, processes[1].registry, processes[1].seen, processes[1].probing, clock, name="two",
+        silent_seconds=300,
+    ).report()  # fmt: skip
+    assert await counted() == [2, 2]
+    clock.ms += LIVE_MS + 1
+    await processes[0].watching.report()
+    assert await counted() == [1, 2], "one that was killed says nothing any more"
+    for each in processes:
+        await each.stop()

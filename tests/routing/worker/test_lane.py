@@ -93,3 +93,18 @@ def test_what_waits_when_a_mark_ends_says_itself_what_it_may_build_on() -> None:
     lane.lacks_below(TP, Position(1, 12))
     assert [item.lacking for each in (here, there) for item in each.queue if isinstance(item, Wave)] == [True, False]
     assert lane.lacking == {TP: Position(1, 12)}, "for what was read and is not let in yet"
+
+
+def test_the_objects_of_one_owner_do_not_stand_before_those_of_another() -> None:
+    lane = Lane("one")
+    other = PartyId("FR", "ABC")
+    many = [slot(lane, f"M{number}") for number in range(1000)]
+    few = [slot(lane, f"F{number}") for number in range(3)]
+    for offset, each in enumerate((*many, *few)):
+        if each in few:
+            each.event.owner = other
+        broadcast(each, offset)
+        lane.enqueue(each)
+    first = [lane.next(Line.BROADCASTS, MOST) for _ in range(7)]
+    assert first == [many[0], few[0], many[1], few[1], many[2], few[2], many[3]]
+    assert [lane.next(Line.BROADCASTS, MOST) for _ in range(997)] == [*many[4:], None]
