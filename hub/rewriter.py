@@ -83,7 +83,8 @@ def _check_active(rewrite: Rewrite, directory: Directory) -> None:
         raise UnknownUrl("the platform that this URL was given to is no longer registered")
     if target is None or not target.registered:
         raise UnknownUrl(f"{rewrite.to}, who is behind this URL, is no longer registered")
-    hosted = [party for party in target.parties if party.id == rewrite.to and not party.removed]
+    known = (*target.parties, *directory.beyond(target.id))
+    hosted = [party for party in known if party.id == rewrite.to and not party.removed]
     if not hosted:
         raise UnknownUrl(f"{rewrite.to}, who is behind this URL, is no longer registered")
     if target.status is Status.SUSPENDED or all(party.suspended for party in hosted):

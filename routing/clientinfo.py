@@ -36,13 +36,18 @@ def status_of(platform: Platform, party: Party) -> Status:
     """The ConnectionStatus of this party, for whoever may deal with it (14.4.2)."""
     if platform.removed or party.removed:
         return Status.SUSPENDED
+    if party.said not in (None, Status.CONNECTED):
+        return party.said or Status.OFFLINE
     if party.suspended:
         return Status.OFFLINE
     return platform.status if platform.registered else Status.PLANNED
 
 
 def shown_to(directory: Directory, viewer: Platform) -> dict[Client, Status]:
-    """Every party but the viewer's own, in an order that does not change with their statuses."""
+    """Every party but the viewer's own, in an order that does not change with their statuses.
+
+    Another hub is not shown who is behind a hub, itself or a third: it would tell them on, and calls would go round.
+    """
     mine = {party.id for party in viewer.parties if not party.removed}
     found: dict[Client, Status] = {}
     for platform in sorted(directory.platforms.values(), key=_newest_last):
@@ -55,6 +60,11 @@ def shown_to(directory: Directory, viewer: Platform) -> dict[Client, Status]:
             for id, role in platform.invited:
                 if id not in mine:
                     found.setdefault(Client(id, role), Status.PLANNED)
+    if not any(party.role is Role.HUB for party in viewer.parties):
+        for platform in directory.platforms.values():
+            for party in directory.beyond(platform.id) if platform.id != viewer.id else ():
+                if party.id not in mine:
+                    found[Client(party.id, party.role)] = status_of(platform, party)
     return {
         client: status if status is Status.SUSPENDED or _may_deal(directory, mine, client.party) else Status.PLANNED
         for client, status in sorted(found.items())

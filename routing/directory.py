@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from connectors.authorization import Form
 from connectors.custom import is_custom
@@ -45,13 +45,27 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """country_code + party_id + role, hosted by a platform."""
+    """country_code + party_id + role, hosted by a platform.
+
+    `behind` is the hub that it is behind, None where it is here itself; `said` is what that hub says of it.
+    """
 
     id: PartyId
     role: Role
     name: str = ""
     suspended: bool = False
     removed: bool = False
+    behind: PartyId | None = None
+    said: Status | None = None
+
+
+class Beyond(NamedTuple):
+    """A party behind another hub, as that hub told it last; `updated` is its own last_updated (UTC ms)."""
+
+    id: PartyId
+    role: Role
+    status: Status
+    updated: int
 
 
 class Kind(StrEnum):
@@ -81,6 +95,7 @@ class PlatformSettings:
     most objects that the hub asks it for in a page. `user_agent` replaces the hub's own towards it. `renames` are
     pairs of an advertised endpoint URL and the module that it serves, whatever name it was advertised under. Without
     `resync` it never gets what it missed. `rate` is the most requests a second that the whole hub sends to it.
+    `behind`: it is a hub that may speak for the parties behind it.
     """
 
     validate: Validate = Validate.DEFAULT
@@ -92,6 +107,7 @@ class PlatformSettings:
     renames: tuple[tuple[str, str], ...] = ()
     resync: bool = True
     rate: float | None = None
+    behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +117,7 @@ class Platform:
     `invited` are the parties that its invitation may register; `parties` those that it did. `presents` is the
     credential that the hub sends to it, encrypted (see hub/keys). `form` is how this platform writes its own
     Authorization header, and so how the hub writes towards it. `origins` are those known from registration.
-    `revision` counts the changes of this record. Times are UTC ms.
+    `beyond` are the parties behind it that it told of. `revision` counts the changes of this record. Times are UTC ms.
     """
 
     id: str
@@ -116,6 +132,7 @@ class Platform:
     form: Form = Form.BASE64
     issued: tuple[Issued, ...] = ()
     settings: PlatformSettings = PlatformSettings()
+    beyond: tuple[Beyond, ...] = ()
     removed: bool = False
     created: int = 0
     updated: int = 0
@@ -148,6 +165,13 @@ class Platform:
     @property
     def registered(self) -> bool:
         return bool(self.version) and not self.removed
+
+    @property
+    def in_front(self) -> Party | None:
+        """The hub that this platform is, where it may speak for those behind it; None where it speaks for itself."""
+        if not self.settings.behind or not self.registered or self.status is Status.SUSPENDED:
+            return None
+        return next((p for p in self.parties if p.role is Role.HUB and not p.removed and not p.suspended), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +234,37 @@ class Directory:
             for party in platform.parties:
                 if not party.removed:
                     self._by_party.setdefault(party.id, []).append(Hosted(platform, party))
+        self._beyond = self._found_beyond()
+        for id, parties in self._beyond.items():
+            for party in parties:
+                self._by_party.setdefault(party.id, []).append(Hosted(self.platforms[id], party))
         self._recipients: dict[RecipientsKey, tuple[Hosted, ...]] = {}
         self._routes: dict[RouteKey, Hosted] = {}
         self._custom: dict[tuple[str, InterfaceRole], str] | None = None
+
+    def _found_beyond(self) -> dict[str, tuple[Party, ...]]:
+        """By platform the parties behind it that it is the way to: of several ways the first that is open."""
+        ways: dict[PartyId, tuple[bool, int, str]] = {}
+        told = [(platform, hub) for platform in self.platforms.values() if (hub := platform.in_front) is not None]
+        for platform, _ in told:
+            for one in platform.beyond:
+                if one.id == self.hub or one.id in self._by_party or one.id in self._invited:
+                    continue  # who is here itself is never reached by a detour
+                closed = {one.status, platform.status} != {Status.CONNECTED}
+                way = closed, platform.created, platform.id
+                ways[one.id] = min(way, ways.get(one.id, way))
+        return {
+            platform.id: tuple(
+                Party(one.id, one.role, suspended=one.status is not Status.CONNECTED, behind=hub.id, said=one.status)
+                for one in platform.beyond
+                if one.id in ways and ways[one.id][2] == platform.id
+            )
+            for platform, hub in told
+        }
+
+    def beyond(self, platform: str) -> tuple[Party, ...]:
+        """The parties behind this platform that it speaks for and is the way to."""
+        return self._beyond.get(platform, ())
 
     @property
     def custom(self) -> Mapping[tuple[str, InterfaceRole], str]:

@@ -6,10 +6,13 @@ Routing headers carry no role, so where a party has several the module and the i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from connectors.catalogue import Row
 from connectors.custom import is_custom
 from connectors.errors import HubError, InvalidParameters, NotConnected, NotRegistered, Unauthorized, UnknownReceiver
 from connectors.values import InterfaceRole, Module, PartyId, Role
+from routing.behind import by_another_hub, goes_round, may_speak
 from routing.directory import Directory, Hosted, Party, Platform, Status
 
 _OPERATORS = (Role.CPO, Role.NAP, Role.OTHER)
@@ -69,6 +72,11 @@ def _recipient(directory: Directory, module: str, interface: InterfaceRole, send
             f"{to} is not a party that {sender} can reach through this hub: "
             "mend OCPI-to-country-code and OCPI-to-party-id"
         )
+    if all(goes_round(directory, sender, hosted) for hosted in known):
+        raise UnknownReceiver(
+            f"{to} is not sent what {sender} sends by way of another hub: nothing goes back to the hub that it came "
+            "from, or on to a third"
+        )
     live = [hosted for hosted in known if not _away(hosted)]
     if not live:
         raise _away_because(known[0])
@@ -111,7 +119,10 @@ def _away(hosted: Hosted) -> bool:
 
 
 def _away_because(hosted: Hosted) -> NotConnected:
-    if hosted.party.suspended or hosted.platform.status is Status.SUSPENDED:
+    if hosted.party.said not in (None, Status.CONNECTED) and hosted.platform.status not in _AWAY:
+        return NotConnected(f"{hosted.party.id} is {hosted.party.said} on {hosted.party.behind}, the hub it is behind")
+    blocked = hosted.party.suspended and hosted.party.behind is None
+    if blocked or hosted.platform.status is Status.SUSPENDED:
         return NotConnected(f"{hosted.party.id} is suspended on this hub; nothing was sent to it")
     if not hosted.platform.registered:
         return NotRegistered(f"{hosted.party.id} has not registered with this hub yet; nothing was sent to it")
@@ -140,8 +151,11 @@ def broadcast(directory: Directory, platform: Platform, sender: Party, module: s
 
 def _broadcast(directory: Directory, platform: Platform, sender: Party, module: str) -> tuple[Hosted, ...]:
     found: dict[tuple[str, PartyId], Hosted] = {}
+    relayed = by_another_hub(directory, sender.id)
     for hosted in directory.everyone():
         there, party = hosted.platform, hosted.party
+        if relayed and party.behind is not None:
+            continue  # what came from one hub is not told to another
         if not receives(sender.role, party.role, module) or there.id == platform.id or party.id == sender.id:
             continue
         if party.suspended or not there.registered or there.status is Status.SUSPENDED:
@@ -156,8 +170,10 @@ def _broadcast(directory: Directory, platform: Platform, sender: Party, module: 
 # --- who it is from --------------------------------------------------------------------------------------------------
 
 
-def sender(platform: Platform, row: Row, claimed: PartyId | None) -> Party:
+def sender(platform: Platform, row: Row, claimed: PartyId | None, beyond: Iterable[Party] = ()) -> Party:
     """The party of `platform` that speaks; derived where the FROM headers are absent and only one can be meant.
+
+    FROM may name one of those `beyond` it, too, whom it speaks for.
 
     Raises InvalidParameters (2001) naming the headers, Unauthorized (401) when that party is suspended.
     """
@@ -165,6 +181,9 @@ def sender(platform: Platform, row: Row, claimed: PartyId | None) -> Party:
     if claimed is not None:
         parties = [party for party in parties if party.id == claimed]
         if not parties:
+            spoken_for = [party for party in beyond if party.id == claimed and may_speak(party)]
+            if spoken_for:
+                return spoken_for[0] if len(spoken_for) == 1 else _likely(platform, row, spoken_for)
             raise InvalidParameters(
                 f"{FROM} say {claimed}, which is not a party of the platform that holds this credential; "
                 f"its parties are {_names(platform)}"
@@ -189,14 +208,17 @@ def _names(platform: Platform) -> str:
     return ", ".join(sorted({str(party.id) for party in platform.parties if not party.removed})) or "none"
 
 
-def check_owner(platform: Platform, owner: PartyId, where: str) -> None:
-    """Nobody speaks for another: the owner named in `where` must be a party of the platform, in whatever role.
+def check_owner(platform: Platform, owner: PartyId, where: str, beyond: Iterable[Party] = ()) -> None:
+    """Nobody speaks for another: the owner named in `where` must be a party of the platform, in whatever role,
+    or one of those `beyond` it that it speaks for.
 
     Raises InvalidParameters (2001).
     """
     for party in platform.parties:
         if party.id == owner and not party.removed:
             return
+    if any(party.id == owner for party in beyond):
+        return
     raise InvalidParameters(
         f"{where} names {owner} as owner, which is not a party of the platform that holds this credential; "
         f"its parties are {_names(platform)}"

@@ -74,7 +74,8 @@ def may_have(directory: Directory, platform: str, party: PartyId | None = None) 
     if there is None or not there.registered or there.status is Status.SUSPENDED or not there.settings.resync:
         return False
     return any(
-        party in (None, one.id) and not one.suspended and not one.removed for one in there.parties
+        party in (None, one.id) and not one.suspended and not one.removed
+        for one in (*there.parties, *directory.beyond(platform))
     )  # fmt: skip
 
 

@@ -31,6 +31,8 @@ _ROWS = (
     Row("CRE-3", "credentials", None, "PUT", "", model="Credentials"),
     Row("CRE-4", "credentials", None, "DELETE", ""),
     Row("HCI-S1", "hubclientinfo", None, "GET", "", listing=True),
+    Row("HCI-R1", "hubclientinfo", None, "GET", "{country_code}/{party_id}"),
+    Row("HCI-R2", "hubclientinfo", None, "PUT", "{country_code}/{party_id}", model="ClientInfo"),
     Row("LOC-S1", "locations", _S, "GET", "", listing=True),
     Row("LOC-S2", "locations", _S, "GET", "{location_id}"),
     Row("LOC-S3", "locations", _S, "GET", "{location_id}/{evse_uid}"),

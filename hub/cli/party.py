@@ -167,6 +167,9 @@ def set_(
     resync: Annotated[
         bool | None, typer.Option("--resync/--no-resync", help="Whether it gets the newest state of what it missed.")
     ] = None,
+    behind: Annotated[
+        bool | None, typer.Option("--behind/--no-behind", help="Whether it is a hub that speaks for those behind it.")
+    ] = None,
     module: Annotated[
         list[str] | None,
         typer.Option(help="MODULE=URL: the module that an endpoint of its serves; again for more. `none`: none."),
@@ -186,6 +189,8 @@ def set_(
         body["rate"] = None if rate == _NONE else _number(rate)
     if resync is not None:
         body["resync"] = resync
+    if behind is not None:
+        body["behind"] = behind
     if origin is not None:
         body["origins"] = [one for one in origin if one != _NONE]
     if module is not None:
@@ -282,6 +287,7 @@ def _status(row: dict[str, Any]) -> str:
         for note, holds in (
             ("removed", row["removed"]),
             ("suspended", row["suspended"]),
+            (f"behind {row['behind']}", row["behind"] is not None),
             ("invited", not row["registered"] and not row["removed"]),
         )
         if holds
@@ -335,6 +341,7 @@ def print_platform(platform: dict[str, Any]) -> None:
         "rate": "no limit" if settings["rate"] is None else f"{settings['rate']:g} requests a second at most",
         "User-Agent": _value(settings["user_agent"]),
         "resync": "what it missed is sent" if settings["resync"] else "off",
+        "behind it": "it speaks for those behind it" if settings["behind"] else "it speaks for its own parties only",
         "renamed": _value(settings["modules"]),
         "updated": platform["updated"],
     }

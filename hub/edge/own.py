@@ -61,6 +61,9 @@ def details(
     endpoints: list[tuple[str, str, InterfaceRole | None]] = [
         (module, module, interface) for module, interface in catalogue.endpoints() if module != VERSIONS
     ]
+    # The same URL in both roles: a hub that is connected tells there of those behind it.
+    endpoints.append((Module.HUBCLIENTINFO, Module.HUBCLIENTINFO, None))
+    roles = {len(endpoints) - 1: InterfaceRole.RECEIVER}
     endpoints += [(identifier, module, interface) for (module, interface), identifier in custom.items()]
     return {
         "version": catalogue.version,
@@ -68,10 +71,10 @@ def details(
             {
                 "identifier": identifier,
                 # The role of credentials means nothing; SENDER is what the specification advises.
-                "role": str(interface or InterfaceRole.SENDER),
+                "role": str(interface or roles.get(at, InterfaceRole.SENDER)),
                 "url": public_url + path(Target(module, interface)) + ("/" if interface else ""),
             }
-            for identifier, module, interface in endpoints
+            for at, (identifier, module, interface) in enumerate(endpoints)
         ],
     }
 

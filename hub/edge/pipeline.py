@@ -115,6 +115,7 @@ class Pipeline:
         if row.interface is None:
             return await self._configuration(call, row, caller)
         directory = self._registry.directory
+        beyond = directory.beyond(caller.platform.id)
         call.answered_by = directory.hub
         routing = headers.read(call.headers)
         call.to = routing.to
@@ -123,14 +124,14 @@ class Pipeline:
         way = Way.CALLBACK if is_page(call, row) else classify(row, call.to, directory.hub)
         if way is Way.CALLBACK:
             found = await self._found(lambda known: self._rewriting.resolve(call, row, caller, known), directory)
-            call.sender = sender(caller.platform, row, routing.sender or found.sender)
+            call.sender = sender(caller.platform, row, routing.sender or found.sender, beyond)
             if row.model:
                 await self._read_body(call, row)
             return await self._relay.callback(call, row, found)
-        call.sender = sender(caller.platform, row, routing.sender)
+        call.sender = sender(caller.platform, row, routing.sender, beyond)
         owner = reading.owner_in_url(call)
         if owner is not None:
-            check_owner(caller.platform, owner, "the URL")
+            check_owner(caller.platform, owner, "the URL", beyond)
         if row.model:
             await self._read_body(call, row)
         if way is Way.ALL:

@@ -89,7 +89,7 @@ class Relay:
         if row.interface is None:
             raise AssertionError("a relay has an interface")
         to = recipient(directory, row.module, row.interface, sender.id, party)
-        _check_token(call, caller)
+        _check_token(call, caller, directory)
         body, query = call.body, call.query
         if carries_response_url(row):
             body, query = await self._rewriting.response_url(call, row, caller, sender.id, to)
@@ -240,10 +240,10 @@ def _known(call: Call) -> tuple[Caller, Party]:
     return call.caller, call.sender
 
 
-def _check_token(call: Call, caller: Caller) -> None:
+def _check_token(call: Call, caller: Caller, directory: Directory) -> None:
     """A Token inside a command is one of the sending platform's (StartSession and ReserveNow, 13.3)."""
     if call.judgement.token is not None:
-        check_owner(caller.platform, call.judgement.token, "$.token")
+        check_owner(caller.platform, call.judgement.token, "$.token", directory.beyond(caller.platform.id))
 
 
 def _passed(answered: Answered) -> Pairs:

@@ -150,6 +150,7 @@ def removed(platform: Platform, *, now: int) -> Platform:
         presents=None,
         issued=(),
         settings=PlatformSettings(),
+        beyond=(),
         removed=True,
         updated=now,
     )

@@ -56,7 +56,8 @@ def check_free(wanted: Sequence[Invited], directory: Directory, platform: str) -
     """Whether no other platform holds one of these parties. Raises InvalidParameters (2001)."""
     for role in wanted:
         for hosted in directory.hosted(role[0]):
-            if hosted.party.role is role[1] and hosted.platform.id != platform:
+            elsewhere = hosted.platform.id != platform and hosted.party.behind is None
+            if hosted.party.role is role[1] and elsewhere:
                 raise InvalidParameters(taken(_named(role)))
 
 

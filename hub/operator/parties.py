@@ -17,6 +17,7 @@ from hub.operator.pages import PageQuery, cut, page
 from hub.operator.policies import of_party
 from hub.operator.requests import Complete, Invite, Nothing, Pull
 from hub.pulling import progress
+from hub.pulling.puller import HUBS
 from routing import complete
 from routing.asked import read as read_asked
 from routing.directory import Platform
@@ -54,7 +55,8 @@ class Parties:
 
     async def _list(self, asked: Asked[Nothing, PageQuery]) -> web.Response:
         """A row for each party and role; the filter looks at party, role, name and status, or is a platform's id."""
-        rows = views.rows(self._desk.registry.directory.platforms.values(), asked.query.filter)
+        directory = self._desk.registry.directory
+        rows = views.rows(directory.platforms.values(), asked.query.filter, directory.beyond)
         return page(asked.request, "parties", cut(rows, asked.query), len(rows), asked.query)
 
     async def _show(self, asked: Plain) -> web.Response:
@@ -68,8 +70,21 @@ class Parties:
         directory = self._desk.registry.directory
         delivery = of_party(directory.policies, party)
         resyncs = [resync.told(one, marks, directory) for one in await read_asked(self._store, party)]
-        shown = views.shown(party, platforms, marks, since, pulls, asked, delivery=delivery, resyncs=resyncs)
+        shown = views.shown(
+            party, platforms, marks, since, pulls, asked, delivery=delivery, resyncs=resyncs, beyond=directory.beyond
+        )
         return _unknown(party) if shown is None else answer(shown)
+
+    def _elsewhere(self, party: PartyId) -> web.Response:
+        """Why nothing is done about a party that is not here itself."""
+        for hosted in self._desk.registry.directory.hosted(party):
+            if hosted.party.behind is not None:
+                return failure(
+                    409,
+                    f"{party} is behind the hub {hosted.party.behind}: deny it by an agreement, or do this "
+                    f"to {hosted.party.behind}",
+                )
+        return _unknown(party)
 
     async def _suspend(self, asked: Plain) -> web.Response:
         """Block a party: it can neither call nor be called, and is shown as OFFLINE."""
@@ -85,7 +100,7 @@ class Parties:
         if not hosts:
             if self._of(lambda platform: actions.concerns(platform, party)):
                 return failure(409, f"{party} is invited and has not registered yet; remove withdraws its invitation")
-            return _unknown(party)
+            return self._elsewhere(party)
         for platform in hosts:
             await self._change(asked, platform, lambda current: actions.suspended(current, party, on=on, now=now))
         return await self._shown(party)
@@ -93,7 +108,8 @@ class Parties:
     async def _complete(self, asked: Asked[Complete, Nothing]) -> web.Response:
         """Say that the hub has all that a party owns of some modules, since all of it is pushed; or take that back."""
         party, modules = asked.party, asked.body.modules or complete.MODULES
-        if not self._of(lambda platform: actions.concerns(platform, party)):
+        known = self._desk.registry.directory.hosted(party)
+        if not known and not self._of(lambda platform: actions.concerns(platform, party)):
             return _unknown(party)
         if asked.body.complete:
             await complete.declare(self._store, party, modules, self._desk.registry.now())
@@ -105,13 +121,15 @@ class Parties:
         """Have the lists of a party's platforms read anew; how far that is, is told by every look at the party."""
         party, modules = asked.party, asked.body.modules or progress.PULLED
         hosts = self._of(lambda platform: actions.hosts(platform, party))
-        lists = [
+        lists: list[tuple[str, str]] = [
             (platform.id, module) for platform in hosts for module in modules
             if any(owner.id == party for owner in progress.owners_of(platform, module))
         ]  # fmt: skip
+        if not asked.body.modules:
+            lists += [(one.id, HUBS) for one in hosts if one.in_front is not None and one.in_front.id == party]
         if not lists:
             if not self._of(lambda platform: actions.concerns(platform, party)):
-                return _unknown(party)
+                return self._elsewhere(party)
             return failure(409, f"{party} offers no list of {', '.join(modules)} that it owns")
         for platform, module in lists:
             await progress.ask(self._store, platform, module, self._desk.registry.now())
@@ -122,7 +140,7 @@ class Parties:
         party, now = asked.party, self._desk.registry.now()
         hosts = self._of(lambda platform: actions.concerns(platform, party))
         if not hosts:
-            return _unknown(party)
+            return self._elsewhere(party)
         for platform in hosts:
             await self._change(asked, platform, lambda current: actions.removed(current, party, now=now))
         await complete.undo(self._store, party, complete.MODULES)

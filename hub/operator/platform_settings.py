@@ -27,6 +27,8 @@ def patched(platform: Platform, patch: PatchSettings) -> Platform:
             changes[name] = getattr(patch, name)
     if "resync" in given:
         changes["resync"] = patch.resync is not False
+    if "behind" in given:
+        changes["behind"] = patch.behind is True
     if "modules" in given:
         changes["renames"] = _renames(platform, patch.modules or {})
     return replace(platform, settings=replace(platform.settings, **changes))

@@ -13,6 +13,8 @@ from hub.operator.operations import Asked, Operation, Operations
 from hub.operator.pages import PageQuery, cut, page
 from hub.operator.platform_settings import patched
 from hub.operator.requests import Connect, Nothing, PatchSettings
+from hub.pulling import progress
+from hub.pulling.puller import HUBS
 from routing.store.port import Store
 
 
@@ -46,7 +48,8 @@ class Platforms:
         platform = self._desk.registry.directory.platforms.get(asked.named("id"))
         if platform is None:
             return _unknown(asked.named("id"))
-        return answer(views.platform_shown(platform, None, await self._store.load_marks()))
+        beyond = self._desk.registry.directory.beyond(platform.id)
+        return answer(views.platform_shown(platform, None, await self._store.load_marks(), beyond))
 
     async def _connect(self, asked: Asked[Connect, Nothing]) -> web.Response:
         """Register the hub with a platform that invited it: the hub starts the handshake."""
@@ -65,6 +68,9 @@ class Platforms:
             lambda current: patched(current, asked.body),
             revision=asked.body.revision,
         )
+        if asked.body.behind and not platform.settings.behind:
+            # what it told meanwhile was not taken
+            await progress.ask(self._store, changed.id, HUBS, self._desk.registry.now())
         return answer({**views.settings_of(changed), "revision": changed.revision})
 
 

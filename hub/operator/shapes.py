@@ -60,6 +60,7 @@ class PartyRole(Shape):
     registered: bool = Field(description="Whether it has registered, or is only invited")
     suspended: bool
     removed: bool
+    behind: PartyText | None = Field(description="The hub that it is behind; null: it is here itself")
 
 
 class PartyRow(PartyRole):
@@ -117,6 +118,7 @@ class SettingsShown(Shape):
     user_agent: str | None
     resync: bool = Field(description="Whether it gets the newest state of what it missed")
     rate: float | None = Field(description="Requests a second that the whole hub sends to it at most")
+    behind: bool = Field(description="Whether it is a hub that speaks for the parties behind it")
     modules: dict[str, str] = Field(description="By the URL of an endpoint the module that it serves")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,22 +15,41 @@ from routing.store.port import Mark
 Json = dict[str, Any]
 
 
-def hosted(platform: Platform) -> Iterator[tuple[Party, bool]]:
-    """Every party of a platform, and whether it has registered; the invited ones after those that have."""
+BeyondOf = Callable[[str], Sequence[Party]]
+"""By the id of a platform the parties behind it that it speaks for."""
+
+
+def nobody(platform: str) -> Sequence[Party]:
+    """Nobody is behind a platform."""
+    del platform
+    return ()
+
+
+def hosted(platform: Platform, beyond: Sequence[Party] = ()) -> Iterator[tuple[Party, bool]]:
+    """Every party of a platform, and whether it has registered; the invited ones after those that have.
+
+    Those `beyond` it count as registered: they are there.
+    """
     registered = {(party.id, party.role) for party in platform.parties}
     for party in platform.parties:
         yield party, True
     for id, role in platform.invited:
         if (id, role) not in registered:
             yield Party(id, role), False
+    for party in beyond:
+        yield party, True
 
 
-def rows(platforms: Iterable[Platform], wanted: str = "") -> list[Json]:
+def rows(platforms: Iterable[Platform], wanted: str = "", beyond: BeyondOf = nobody) -> list[Json]:
     """A row for each party and role, sorted; `wanted` is part of its party, role, name or status, or its platform.
 
     One that was removed is listed while it has not come back through another platform, and once.
     """
-    known = [(platform, party, registered) for platform in platforms for party, registered in hosted(platform)]
+    known = [
+        (platform, party, registered)
+        for platform in platforms
+        for party, registered in hosted(platform, beyond(platform.id))
+    ]
     known.sort(key=lambda one: (one[0].removed or one[1].removed, -one[0].updated))
     found: list[Json] = []
     seen: set[tuple[PartyId, Role]] = set()
@@ -67,17 +86,19 @@ def shown(
     *,
     delivery: Sequence[Json],
     resyncs: Sequence[Json],
+    beyond: BeyondOf = nobody,
 ) -> Json | None:
     """Everything of a party and the platforms that host it or did; None when the hub does not know it.
 
     `complete` is since when (UTC ms) the hub has all that it owns of a module, `asked` when a list was asked for last,
     `delivery` its terms by module; `resyncs` are told already.
     """
-    hosts = [platform for platform in platforms if any(one.id == party for one, _ in hosted(platform))]
+    parties = {platform.id: list(hosted(platform, beyond(platform.id))) for platform in platforms}
+    hosts = [platform for platform in platforms if any(one.id == party for one, _ in parties[platform.id])]
     if not hosts:
         return None
     hosts.sort(key=lambda platform: (platform.removed, -platform.updated))
-    statuses = (status_of(platform, one) for platform in hosts for one, _ in hosted(platform) if one.id == party)
+    statuses = (status_of(platform, one) for platform in hosts for one, _ in parties[platform.id] if one.id == party)
     return {
         "party": str(party),
         "country_code": party.country_code,
@@ -91,7 +112,7 @@ def shown(
         ],
         "delivery": list(delivery),
         "resyncs": list(resyncs),
-        "platforms": [platform_shown(platform, party, marks) for platform in hosts],
+        "platforms": [platform_shown(platform, party, marks, beyond(platform.id)) for platform in hosts],
     }
 
 
@@ -146,19 +167,24 @@ def _role(platform: Platform, party: Party, registered: bool) -> Json:
         "name": party.name,
         "status": status_of(platform, party),
         "registered": registered,
-        "suspended": party.suspended,
+        "suspended": party.suspended and party.behind is None,
         "removed": party.removed or platform.removed,
+        "behind": None if party.behind is None else str(party.behind),
     }
 
 
-def platform_shown(platform: Platform, party: PartyId | None, marks: Sequence[Mark]) -> Json:
+def platform_shown(
+    platform: Platform, party: PartyId | None, marks: Sequence[Mark], beyond: Sequence[Party] = ()
+) -> Json:
     """Everything of a platform, with the roles of this party, or of all its parties."""
     return {
         "id": platform.id,
         "status": platform.status,
         "version": platform.version,
         "versions_url": platform.versions_url,
-        "roles": [_role(platform, one, registered) for one, registered in hosted(platform) if party in (None, one.id)],
+        "roles": [
+            _role(platform, one, registered) for one, registered in hosted(platform, beyond) if party in (None, one.id)
+        ],
         "parties": _parties(platform),
         "endpoints": [
             {"identifier": endpoint.identifier, "role": endpoint.role, "url": endpoint.url}
@@ -196,6 +222,7 @@ def settings_of(platform: Platform) -> Json:
         "user_agent": settings.user_agent,
         "resync": settings.resync,
         "rate": settings.rate,
+        "behind": settings.behind,
         "modules": dict(settings.renames),
     }
 

@@ -12,6 +12,7 @@ from connectors.client.client import Client
 from connectors.client.holding import Holding
 from hub import gauges
 from hub import keys as hub_keys
+from hub.clientinfo.behind import Behind
 from hub.connection.living import Living
 from hub.connection.probing import Probing
 from hub.connection.seen import Seen
@@ -118,6 +119,13 @@ async def open_common(
         probing=probing,
         living=living,
         rates=Rates(lambda platform: rate_of(registry.directory, platform), lambda: living.count, clock.monotonic),
+    )
+
+
+def make_behind(common: Common) -> Behind:
+    """What learns who is behind other hubs."""
+    return Behind(
+        common.store, common.registry, common.client, common.seen, common.clock, within=common.settings.list_seconds
     )
 
 

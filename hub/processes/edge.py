@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from hub.clientinfo.listing import Listing
 from hub.edge.edge import Edge
 from hub.onboarding.credentials import Onboarding
-from hub.processes.common import Common
+from hub.processes.common import Common, make_behind
 from routing.exchanges import Exchanges
 
 
@@ -16,7 +16,10 @@ def make_edge(common: Common, stack: AsyncExitStack) -> Edge:
     onboarding = Onboarding(common.desk)
     stack.push_async_callback(onboarding.close)
     exchanges = Exchanges(common.log, source=common.name, dropped=common.metrics.exchange_dropped)
-    listing = Listing(common.settings.public_url, common.store, lambda: common.registry.directory, common.clock.utc)
+    listing = Listing(
+        common.settings.public_url, common.store, lambda: common.registry.directory, common.clock.utc,
+        make_behind(common),
+    )  # fmt: skip
     return Edge(
         common.settings, registry=common.registry, log=common.log, client=common.client, rewriter=common.rewriter,
         onboarding=onboarding, clients=listing, known=common.store, objects=common.store, signs=common.seen,

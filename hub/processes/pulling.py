@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.processes.common import Common
+from hub.processes.common import Common, make_behind
 from hub.pulling.puller import Puller
 from hub.pulling.reader import Reader
 
@@ -16,5 +16,6 @@ def make_puller(common: Common) -> Puller:
         within=settings.list_seconds,
     )  # fmt: skip
     return Puller(
-        common.store, registry, reader, common.clock, name=common.name, first=settings.pull, daily=settings.pull_daily
-    )
+        common.store, registry, reader, common.clock, name=common.name, first=settings.pull,
+        daily=settings.pull_daily, behind=make_behind(common),
+    )  # fmt: skip

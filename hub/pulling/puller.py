@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import structlog
 
 from connectors.errors import OcpiError
-from connectors.values import PartyId
+from connectors.values import Module, PartyId
 from hub.pulling import progress
 from hub.pulling.progress import PULLED, Plan, Progress, Whose
 from hub.pulling.reader import Reader
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 LEASE: Final = "pulling"
 AT_ONCE: Final = 16
 """Platforms that are read at once; the others have their turn."""
+HUBS: Final = Module.HUBCLIENTINFO.value
+"""The list of those behind a hub, beside those of objects."""
 _LOOK_SECONDS: Final = 1.0
 _BROKE_SECONDS: Final = 30.0
 
@@ -44,14 +46,30 @@ class Known(Protocol):
     def directory(self) -> Directory: ...
 
 
+class Hubs(Protocol):
+    """Reads who is behind another hub (hub/clientinfo/behind)."""
+
+    async def pull(self, id: str, so_far: Progress, lease: Lease) -> Progress: ...
+
+
 class Puller:
     """`run` it in every process: whoever holds the lease reads. `name` is the process's own.
 
     Without `first` nothing is read after a registration, only on demand; `daily` has what changed read once a day.
+    Who is behind another hub is `behind`'s to read, always and once a day.
     """
 
     def __init__(
-        self, store: Store, registry: Known, reader: Reader, clock: Clock, *, name: str, first: bool, daily: bool
+        self,
+        store: Store,
+        registry: Known,
+        reader: Reader,
+        clock: Clock,
+        *,
+        name: str,
+        first: bool,
+        daily: bool,
+        behind: Hubs | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -60,6 +78,7 @@ class Puller:
         self._name = name
         self._first = first
         self._daily = daily
+        self._behind = behind
         self._readers: tuple[Directory | None, tuple[str, ...]] = None, ()
 
     async def run(self) -> None:
@@ -99,6 +118,11 @@ class Puller:
         if not platform.registered or platform.status in (Status.OFFLINE, Status.SUSPENDED):
             return {}
         found: dict[str, tuple[Plan, Whose]] = {}
+        if self._behind is not None and platform.in_front is not None:
+            key, nobody = (platform.id, HUBS), Whose(())
+            plan = progress.due(known.get(key), asked.get(key), nobody, self._clock.utc(), daily=True)
+            if plan is not None:
+                found[HUBS] = plan, nobody
         for module in PULLED:
             whose = progress.whose(platform, module, self._readers_now())
             key = platform.id, module.value
@@ -134,7 +158,10 @@ class Puller:
                 so_far = progress.begun(so_far, plan, whose, self._clock.utc())
                 await progress.write(self._store, id, module, so_far, lease)
             try:
-                ended = await self._reader.read(id, module, so_far, lease)
+                if module == HUBS and self._behind is not None:
+                    ended = await self._behind.pull(id, so_far, lease)
+                else:
+                    ended = await self._reader.read(id, module, so_far, lease)
                 log.info("list_pulled", platform=id, module=module, objects=ended.objects, gone=ended.gone)
             except (OcpiError, LogError) as error:
                 reason = error.message if isinstance(error, OcpiError) else f"the log does not take it: {error}"

@@ -21,7 +21,7 @@ import orjson
 from connectors.authorization import Form
 from connectors.values import InterfaceRole, Module, PartyId, Role
 from routing.agreements import Agreement, Effect
-from routing.directory import Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
+from routing.directory import Beyond, Endpoint, Issued, Kind, Party, Platform, PlatformSettings, Status, Validate
 from routing.log.port import Headers, Position
 from routing.policies import NAMES as TERMS
 from routing.policies import Policy
@@ -50,6 +50,7 @@ def platform_document(platform: Platform) -> dict[str, Any]:
             {"id": [*p.id], "role": p.role.value, "name": p.name, "suspended": p.suspended, "removed": p.removed}
             for p in platform.parties
         ],
+        "beyond": [[*b.id, b.role.value, b.status.value, b.updated] for b in platform.beyond],
         "endpoints": [[e.identifier, e.role.value, e.url] for e in platform.endpoints],
         "origins": list(platform.origins),
         "presents": None if platform.presents is None else b64encode(platform.presents).decode(),
@@ -68,6 +69,7 @@ def platform_document(platform: Platform) -> dict[str, Any]:
             "renames": [list(rename) for rename in settings.renames],
             "resync": settings.resync,
             "rate": settings.rate,
+            "behind": settings.behind,
         },
     }
     return document
@@ -80,6 +82,10 @@ def platform_of(document: dict[str, Any]) -> Platform:
     values["invited"] = tuple((PartyId(c, p), Role(role)) for c, p, role in document["invited"])
     values["parties"] = tuple(
         Party(PartyId(*p["id"]), Role(p["role"]), p["name"], p["suspended"], p["removed"]) for p in document["parties"]
+    )
+    values["beyond"] = tuple(
+        Beyond(PartyId(c, p), Role(role), Status(status), updated)
+        for c, p, role, status, updated in document.get("beyond", ())
     )
     values["endpoints"] = tuple(Endpoint(name, InterfaceRole(role), url) for name, role, url in document["endpoints"])
     values["origins"] = tuple(document["origins"])
@@ -100,6 +106,7 @@ def platform_of(document: dict[str, Any]) -> Platform:
         renames=tuple((url, module) for url, module in settings.get("renames", ())),
         resync=settings.get("resync", True),
         rate=settings.get("rate"),
+        behind=settings.get("behind", False),
     )
     return Platform(**values)
 

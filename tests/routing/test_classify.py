@@ -25,6 +25,8 @@ CRE-2   own        own        own
 CRE-3   own        own        own
 CRE-4   own        own        own
 HCI-S1  own        own        own
+HCI-R1  own        own        own
+HCI-R2  own        own        own
 LOC-S1  2001       all        relay
 LOC-S2  open       2001       relay
 LOC-S3  open       2001       relay

@@ -16,7 +16,11 @@ from tests.scenarios.walk import EXPECTED, Walker, functional, offered
 async def test_version_details_offer_every_endpoint_of_the_catalogue_and_no_other(parties: Parties) -> None:
     emsp = await parties.emsp()
     assert emsp.peer is not None
-    endpoints = set(emsp.peer.endpoints) - {("credentials", "SENDER"), ("hubclientinfo", "SENDER")}
+    endpoints = set(emsp.peer.endpoints) - {
+        ("credentials", "SENDER"),
+        ("hubclientinfo", "SENDER"),
+        ("hubclientinfo", "RECEIVER"),
+    }
     assert endpoints == {(module, str(interface)) for module, interface, _, _ in EXPECTED}
     assert endpoints == {(module, str(interface)) for module, interface in offered(CATALOGUE)}
     base = f"{parties.hub.public_url}/ocpi/2.2.1/"

@@ -62,4 +62,4 @@ def test_both_interfaces_of_every_forwarded_module_are_offered() -> None:
 
 def test_the_rows_of_the_reference_are_all_there() -> None:
     # R 1.5: 37 functional endpoints in 2.2.1, and versions, credentials and hubclientinfo.
-    assert len(CATALOGUE.rows) == len({row.id for row in CATALOGUE.rows}) == 37 + 7
+    assert len(CATALOGUE.rows) == len({row.id for row in CATALOGUE.rows}) == 37 + 9

@@ -12,6 +12,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from connectors.authorization import Form, digest
 from connectors.client.client import Answer
 from connectors.values import InterfaceRole, PartyId, Role
+from hub.clientinfo.behind import Behind
 from hub.clientinfo.listing import Listing
 from hub.edge.asking import Asking
 from hub.edge.authenticate import Authenticator
@@ -202,7 +203,9 @@ class Edge:
         rewriter = Rewriter(Keys({"k": bytes(32)}), self.store, PUBLIC)
         rewriting = Rewriting(rewriter, self.clock)
         onboarding = Onboarding()
-        clients = Listing(PUBLIC, MemoryStore(), lambda: self.registry.directory, self.clock.utc)
+        known: Any = self.registry
+        behind = Behind(self.store, known, self.client, self, self.clock, within=1)
+        clients = Listing(PUBLIC, MemoryStore(), lambda: self.registry.directory, self.clock.utc, behind)
         undelivered = Undelivered(self.store.letters, self.clock, lambda reason: None)
         exchanges: Any = self.exchanges
         relay = Relay(
