@@ -58,10 +58,15 @@ class Outcomes:
             await self.flush()
 
     async def flush(self) -> None:
-        """Publish all that waits; returns when it is on the log. What was cut off meanwhile waits on."""
+        """Publish all that waits now; returns when it is on the log. What was cut off meanwhile waits on.
+
+        What comes meanwhile is gathered for the next time.
+        """
         async with self._flushing:
-            while self._queue:
-                batch, self._queue = self._queue[:_BATCH], self._queue[_BATCH:]
+            left = len(self._queue)
+            while left > 0:
+                most = min(left, _BATCH)
+                batch, self._queue = self._queue[:most], self._queue[most:]
                 try:
                     records = await _in_turns(batch)
                     sent = self._log.publish_all(OUTCOMES, records, within=self._within)
@@ -80,6 +85,7 @@ class Outcomes:
                     sent.add_done_callback(_seen)
                     raise
                 else:
+                    left -= len(batch)
                     for entry in batch:
                         if isinstance(entry, Entry):
                             self._settled(entry)

@@ -189,11 +189,17 @@ class States:
                 await asyncio.sleep(AGAIN_AFTER)
 
     async def flush(self) -> None:
-        """Write all that waits. Raises StoreAway, and then what is not written waits on."""
+        """Write all that waits now. Raises StoreAway, and then what is not written waits on.
+
+        What comes meanwhile is gathered for the next time: else, while pushes keep coming, each write would have but
+        the few that came during the one before.
+        """
         async with self._flushing:
-            while self._queue:
+            left = len(self._queue)
+            while left > 0 and self._queue:
                 await self._make_all()
-                batch = list(islice(self._queue, _BATCH))
+                batch = list(islice(self._queue, min(left, _BATCH)))
+                left -= len(batch)
                 made = [(update, update.state) for update in batch if update.state is not None]
                 failed = await self.write(list({state.key: state for _, state in made}.values()))
                 for update, state in made:

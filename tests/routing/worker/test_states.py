@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ import pytest
 from routing.event import Event, Operation
 from routing.log.port import TopicPartition
 from routing.outbound import Answered
+from routing.state import ObjectState
 from routing.store.memory import MemoryData, MemoryStore
 from routing.store.port import StoreAway
 from routing.worker import aftermath
@@ -159,3 +161,22 @@ async def test_a_state_that_nobody_can_read_keeps_no_other_waiting(kept: Kept, m
         kept.push(offset, event(Operation.PATCH, {"kwh": 1}, module="sessions", object_id=name, audience=EMSP))
     await kept.states.flush()
     assert kept.done == [1, 2]
+
+
+async def test_what_comes_during_a_write_is_gathered_for_the_next(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each write would have but the few that came during the one before, as long as pushes keep coming."""
+    store, written = kept.store.write_states, []
+
+    async def write_states(states: Sequence[ObjectState]) -> None:
+        written.append(len(states))
+        if len(written) == 1:
+            for offset in (2, 3, 4):
+                kept.push(offset, event(Operation.PUT, module="sessions", object_id=f"S{offset}", audience=EMSP))
+        await store(states)
+
+    monkeypatch.setattr(kept.store, "write_states", write_states)
+    kept.push(1, session(Operation.PUT, id="S1"))
+    await kept.states.flush()
+    assert (written, kept.done, len(kept.states)) == ([1], [1], 3)
+    await kept.states.flush()
+    assert (written, kept.done, len(kept.states)) == ([1, 3], [1, 2, 3, 4], 0)
