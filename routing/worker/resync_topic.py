@@ -27,6 +27,7 @@ from routing.worker.ports import Observer, Resolver
 from routing.worker.reach import Reach
 from routing.worker.resynced import Resynced, record
 from routing.worker.slot import Newest
+from routing.worker.unfinished import lowest_part
 
 _BATCH: Final = 100
 _TOLD_EVERY: Final = 1.0
@@ -106,6 +107,12 @@ class TopicResync:
         if mark is None or not self._may(tp):
             raise Ended
         sent = self._sent.pop(tp, 0)
+        lane = self._around.delivery.lanes.get(self._platform)
+        if (part := lowest_part(mark, self._owned[tp], lane, self._around.resolver)) is not None:
+            # looked at again soon: most often it has been sent by then
+            if not await marks.left(key, part):
+                raise Ended
+            mark = replace(mark, beside=part)
         if mark.party is not None and mark.beside is None:
             ended = partial(asked.ended, self._around.reach.store, mark, mark.sent + sent)
             await self._around.reach.once(ended)

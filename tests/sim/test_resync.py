@@ -167,6 +167,32 @@ def test_who_owns_the_partition_next_goes_on_where_the_former_owner_was(orderly:
     tell(story)
 
 
+def test_a_part_that_waits_when_its_mark_might_end_goes_out_whole_by_the_next_owner_too() -> None:
+    """A resync leaves the object out, since its newest state is that part; so the mark stays until the part has gone."""
+
+    async def story(world: World) -> None:
+        first = await one(world)
+        go_away(world, "busy")
+        assert await location(world, "L0") == 1000
+        await until_marked(world)
+        await asyncio.sleep(1)
+        assert await location(world, "L0", patch=True) == 1000
+        world.kill(first)
+        second = await world.start_process()
+        for _ in range(20):
+            if not world.storing.data.marks:
+                break
+            await asyncio.sleep(0.05)
+        world.kill(second)
+        come_back(world)
+        await world.start_process()
+        await asyncio.sleep(60)
+        assert world.recipients.all[AWAY].objects == world.recipients.all[EMSPS[0]].objects
+        assert world.storing.data.marks == {}
+
+    tell(story)
+
+
 def watched(process: Process) -> list[tuple[str, Outcome]]:
     """What is counted of resyncs from now on."""
     told: list[tuple[str, Outcome]] = []
