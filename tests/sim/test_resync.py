@@ -168,7 +168,7 @@ def test_who_owns_the_partition_next_goes_on_where_the_former_owner_was(orderly:
 
 
 def test_a_part_that_waits_when_its_mark_might_end_goes_out_whole_by_the_next_owner_too() -> None:
-    """A resync leaves the object out, since its newest state is that part: the mark stays until that has gone."""
+    """A resync leaves the object out, as its newest state is that part: the mark stays until it has gone."""
 
     async def story(world: World) -> None:
         first = await one(world)

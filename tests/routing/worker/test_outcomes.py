@@ -37,11 +37,11 @@ async def turns() -> None:
 async def test_what_comes_while_a_batch_is_under_way_is_gathered_for_the_next() -> None:
     """Else each batch would have but the few that came during the one before, as long as events keep settling."""
     outcomes, log, _ = made()
-    outcomes.tell((b"1", [], b""))
+    outcomes.tell((b"1", (), b""))
     flushing = asyncio.ensure_future(outcomes.flush())
     await turns()
     for key in (b"2", b"3"):
-        outcomes.tell((key, [], b""))
+        outcomes.tell((key, (), b""))
     log.answers[0].set_result(None)
     async with asyncio.timeout(5):
         await flushing
@@ -55,10 +55,10 @@ async def test_what_comes_while_a_batch_is_under_way_is_gathered_for_the_next() 
 
 async def test_what_the_log_did_not_take_goes_again_before_what_came_meanwhile() -> None:
     outcomes, log, trouble = made()
-    outcomes.tell((b"1", [], b""))
+    outcomes.tell((b"1", (), b""))
     flushing = asyncio.ensure_future(outcomes.flush())
     await turns()
-    outcomes.tell((b"2", [], b""))
+    outcomes.tell((b"2", (), b""))
     log.answers[0].set_exception(PublishRefused("no"))
     async with asyncio.timeout(5):
         while len(log.answers) == 1:
