@@ -7,6 +7,7 @@ import structlog
 from hub import gauges
 from hub.metrics import LaneDepth, Metrics
 from routing.clock import Clock
+from routing.deadletters import Reason
 from routing.policy import Outcome
 from routing.worker.worker import Worker
 
@@ -46,6 +47,9 @@ class Observing:
 
     def set_aside(self, topic: str) -> None:
         self._metrics.set_aside(topic)
+
+    def dead_letter(self, reason: Reason) -> None:
+        self._metrics.dead_letter(reason)
 
     def resynced(self, module: str, outcome: Outcome) -> None:
         self._metrics.resynced(module, outcome)

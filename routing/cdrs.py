@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.digits import differences
+from routing.custody import Held
 from routing.store.port import CdrRecord
 
 
@@ -25,14 +26,31 @@ class Repetition:
 
 
 @dataclass(frozen=True, slots=True)
+class InCustody:
+    """Do not send it: the hub has taken it and delivers it by itself."""
+
+    record: CdrRecord
+
+
+@dataclass(frozen=True, slots=True)
 class Contradiction:
     """Do not send it: another value was accepted under this id; `paths` are the first that differ."""
 
     paths: tuple[str, ...]
 
 
-def decide(record: CdrRecord | None, payload: bytes) -> Attempt | Repetition | Contradiction:
-    if record is None or record.status_code is None or not 1000 <= record.status_code < 2000:
+def decide(record: CdrRecord | None, payload: bytes) -> Attempt | Repetition | InCustody | Contradiction:
+    """What to do with a CDR that is posted; `record` is what is remembered under its id."""
+    if record is None:
+        return Attempt()
+    taken = record.status_code is not None and 1000 <= record.status_code < 2000
+    held = record.custody if record.status_code is None else None
+    if not taken and (held is None or held.held is Held.GIVEN_UP):
         return Attempt()
     paths = () if record.payload == payload else tuple(differences(record.payload, payload))
-    return Contradiction(paths) if paths else Repetition(record)
+    if paths:
+        return Contradiction(paths)
+    if taken:
+        return Repetition(record)
+    # of one whose outcome is unknown its sender decides, as of every other (promise 5)
+    return InCustody(record) if held is not None and held.live else Attempt()

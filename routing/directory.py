@@ -95,7 +95,8 @@ class PlatformSettings:
     most objects that the hub asks it for in a page. `user_agent` replaces the hub's own towards it. `renames` are
     pairs of an advertised endpoint URL and the module that it serves, whatever name it was advertised under. Without
     `resync` it never gets what it missed. `rate` is the most requests a second that the whole hub sends to it.
-    `behind`: it is a hub that may speak for the parties behind it.
+    `behind`: it is a hub that may speak for the parties behind it. With `custody` the hub takes CDRs for it that it
+    cannot be given, and delivers them later; `deduplicates`: it takes a CDR that it is sent twice for one.
     """
 
     validate: Validate = Validate.DEFAULT
@@ -108,6 +109,8 @@ class PlatformSettings:
     resync: bool = True
     rate: float | None = None
     behind: bool = False
+    custody: bool = False
+    deduplicates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

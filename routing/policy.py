@@ -30,6 +30,8 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
     UNKNOWN = "unknown"
     NOT_SENT = "not_sent"
+    CUSTODY = "custody"
+    DEAD_LETTER = "dead_letter"
     EXPIRED = "expired"
     POISON = "poison"
 
@@ -58,6 +60,7 @@ class DeliverySettings:
     resync_attempts: int = 3
     resync_pause: float = 1.0
     resync_pause_most: float = 10.0
+    custody_at_once: int = 4
 
 
 def ended(answered: Answered) -> Outcome | None:

@@ -101,6 +101,21 @@ def _fittest(able: list[Hosted], module: str, interface: InterfaceRole, to: Part
     return best[0]
 
 
+def custodian(directory: Directory, module: str, sender: PartyId, to: PartyId) -> Hosted | None:
+    """The recipient of a CDR for which the hub takes what it cannot be given now; None where it does not.
+
+    Who is suspended or has not registered is none: what is for him stays with its sender.
+    """
+    if module != Module.CDRS or not directory.agreements.allows(sender, to, module):
+        return None
+    for hosted in directory.hosted(to):
+        there = hosted.platform
+        if there.settings.custody and not hosted.party.suspended and there.registered:
+            if there.status is not Status.SUSPENDED and there.endpoint(module, InterfaceRole.RECEIVER) is not None:
+                return hosted
+    return None
+
+
 def check_third_party(directory: Directory, module: str, owner: PartyId, provider: PartyId | None, to: PartyId) -> None:
     """Sessions and CDRs are their owner's and those of the eMSP of their cdr_token, `provider`; None: it is not said.
 

@@ -33,6 +33,17 @@ class DirectoryResolver:
             raise NotConnected("this push names no recipient")
         return resolve.recipient(self._directory(), event.module, InterfaceRole.RECEIVER, event.sender, event.audience)
 
+    def custodian(self, event: Event) -> Hosted | None:
+        """The recipient, if the hub takes for it what it cannot be given now."""
+        if event.audience is None:
+            return None
+        return resolve.custodian(self._directory(), event.module, event.sender, event.audience)
+
+    def deduplicates(self, party: PartyId) -> bool:
+        """Whether it takes a CDR that it is sent twice for one."""
+        hosted = self._directory().hosted(party)
+        return bool(hosted) and all(one.platform.settings.deduplicates for one in hosted)
+
     def still(self, event: Event, recipient: PartyId, platform: str) -> Hosted | None:
         """The recipient, if it is still where it was, offers the module and may have it."""
         directory = self._directory()

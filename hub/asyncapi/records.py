@@ -114,6 +114,11 @@ class Outcome(BaseModel):
     request: str = Field(description="X-Request-ID of the push")
     results: list[Row] = Field(description="A row a recipient")
     accepted: Milliseconds = Field(0, description="When the hub took the push from its sender; 0 where not known")
+    custody: int = Field(
+        0,
+        description="Not 0: how a CDR ended that the hub had taken into custody, which a record before this one tells;"
+        " one that was sent again ends more than once, each time with a greater number",
+    )
     attempts: list[Attempt] = Field(
         [],
         description="Of recipients that did not take it at the first attempt, the attempts, up to a hundred an event",

@@ -170,6 +170,14 @@ def set_(
     behind: Annotated[
         bool | None, typer.Option("--behind/--no-behind", help="Whether it is a hub that speaks for those behind it.")
     ] = None,
+    custody: Annotated[
+        bool | None,
+        typer.Option("--custody/--no-custody", help="Take CDRs that it cannot be given, and deliver them later."),
+    ] = None,
+    deduplicates: Annotated[
+        bool | None,
+        typer.Option("--deduplicates/--no-deduplicates", help="Whether it takes a CDR that it is sent twice for one."),
+    ] = None,
     module: Annotated[
         list[str] | None,
         typer.Option(help="MODULE=URL: the module that an endpoint of its serves; again for more. `none`: none."),
@@ -187,10 +195,8 @@ def set_(
         body["page_limit"] = None if page_limit == _NONE else _whole(page_limit)
     if rate is not None:
         body["rate"] = None if rate == _NONE else _number(rate)
-    if resync is not None:
-        body["resync"] = resync
-    if behind is not None:
-        body["behind"] = behind
+    switches = {"resync": resync, "behind": behind, "custody": custody, "deduplicates": deduplicates}
+    body |= {name: on for name, on in switches.items() if on is not None}
     if origin is not None:
         body["origins"] = [one for one in origin if one != _NONE]
     if module is not None:
@@ -342,6 +348,7 @@ def print_platform(platform: dict[str, Any]) -> None:
         "User-Agent": _value(settings["user_agent"]),
         "resync": "what it missed is sent" if settings["resync"] else "off",
         "behind it": "it speaks for those behind it" if settings["behind"] else "it speaks for its own parties only",
+        "CDRs": _custody(settings),
         "renamed": _value(settings["modules"]),
         "updated": platform["updated"],
     }
@@ -357,3 +364,10 @@ def print_platform(platform: dict[str, Any]) -> None:
         for m in platform["marks"]
     ]  # fmt: skip
     output.table(("partition", "from", "since", "why", "resync", "of"), marks, title="resync marks")
+
+
+def _custody(settings: dict[str, Any]) -> str:
+    if not settings["custody"]:
+        return "custody is off"
+    again = "again" if settings["deduplicates"] else "never"
+    return f"taken into custody; one whose outcome is not known is sent {again} by the hub"

@@ -13,9 +13,21 @@ from hub.edge.limits import Limits
 from hub.edge.opening import Opening
 from hub.edge.own import Own
 from hub.edge.pipeline import Pipeline
-from hub.edge.ports import Clients, Credentials, Directories, Known, Objects, Outbound, Probes, Signs, UrlRewriter
+from hub.edge.ports import (
+    Clients,
+    Credentials,
+    Directories,
+    Known,
+    Objects,
+    Outbound,
+    Probes,
+    Remembered,
+    Signs,
+    UrlRewriter,
+)
 from hub.edge.protocol import Patience
 from hub.edge.push import Push
+from hub.edge.readback import ReadBack
 from hub.edge.relay import Relay
 from hub.edge.rewriting import Rewriting
 from hub.edge.server import HttpServer
@@ -49,6 +61,7 @@ class Edge:
         clients: Clients,
         known: Known,
         objects: Objects,
+        cdrs: Remembered,
         signs: Signs,
         probing: Probes,
         metrics: Metrics,
@@ -77,6 +90,7 @@ class Edge:
             authenticator=Authenticator(registry, onboarding, signs),
             own=Own(settings.public_url, registry, onboarding, clients),
             rewriting=rewriting,
+            readback=ReadBack(cdrs, rewriting),
             relay=relay,
             push=Push(settings, log, self.waiting, clock, store_trouble=registry.store_trouble),
             opening=Opening(known, clock),

@@ -31,6 +31,7 @@ from hub.edge.opening import Opening
 from hub.edge.own import Own
 from hub.edge.ports import Directories, Probes
 from hub.edge.push import Push
+from hub.edge.readback import ReadBack
 from hub.edge.relay import Relay
 from hub.edge.rewriting import Rewriting, is_page
 from hub.edge.values import UNKNOWN, Call, Caller, Pairs, Response
@@ -61,6 +62,7 @@ class Pipeline:
         authenticator: Authenticator,
         own: Own,
         rewriting: Rewriting,
+        readback: ReadBack,
         relay: Relay,
         push: Push,
         opening: Opening,
@@ -76,6 +78,7 @@ class Pipeline:
         self._authenticator = authenticator
         self._own = own
         self._rewriting = rewriting
+        self._readback = readback
         self._relay = relay
         self._push = push
         self._opening = opening
@@ -125,6 +128,11 @@ class Pipeline:
         if way is Way.CALLBACK:
             found = await self._found(lambda known: self._rewriting.resolve(call, row, caller, known), directory)
             call.sender = sender(caller.platform, row, routing.sender or found.sender, beyond)
+            if found.held is not None:
+                told = await self._readback.read(call, caller, directory, found.held)
+                if isinstance(told, Response):
+                    return told
+                found = told
             if row.model:
                 await self._read_body(call, row)
             return await self._relay.callback(call, row, found)

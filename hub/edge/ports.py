@@ -12,7 +12,7 @@ from hub.edge.values import Call, Caller, Response
 from hub.sealed import Kind, Rewrite
 from routing.directory import Directory, Issued, Platform
 from routing.state import ObjectState, StateKey
-from routing.store.port import Selection, StateCount
+from routing.store.port import CdrKey, CdrRecord, Selection, StateCount
 
 
 class Directories(Protocol):
@@ -73,6 +73,12 @@ class Known(Protocol):
     async def put_url(self, ref: str, content: bytes, expires: int) -> None: ...
 
     async def get_url(self, ref: str, now: int) -> bytes | None: ...
+
+
+class Remembered(Protocol):
+    """What of the store tells of CDRs (routing/store)."""
+
+    async def read_cdr(self, key: CdrKey) -> CdrRecord | None: ...
 
 
 class Objects(Protocol):

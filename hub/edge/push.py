@@ -12,7 +12,7 @@ from typing import Final
 
 from uuid_utils import uuid7
 
-from connectors.errors import EngineAway, InvalidParameters, OutcomeUnknown
+from connectors.errors import EngineAway, InvalidParameters, NotConnected, OutcomeUnknown
 from connectors.judgement import Judgement
 from connectors.v2_2_1.judge import DEFAULT_TOKEN_TYPE
 from connectors.values import InterfaceRole, Module, PartyId
@@ -27,7 +27,7 @@ from routing.event import Event, Operation, encode
 from routing.log.port import Log, LogError, PublishRefused
 from routing.policy import GO_ON
 from routing.replies import PASSED, Reply
-from routing.resolve import check_owner, check_third_party, recipient
+from routing.resolve import check_owner, check_third_party, custodian, recipient
 
 MARGIN_MS: Final = 250
 """The edge gives up on the log no earlier than so long after `expires`; and waits so long beyond a deadline."""
@@ -70,7 +70,13 @@ class Push:
         caller, sender, judgement = _known(call)
         if caller.platform.settings.validate is Validate.REFUSE:
             refuse(judgement)
-        to = recipient(directory, call.module, InterfaceRole.RECEIVER, sender.id, party)
+        try:
+            to = recipient(directory, call.module, InterfaceRole.RECEIVER, sender.id, party)
+        except NotConnected:
+            kept = custodian(directory, call.module, sender.id, party)
+            if kept is None:
+                raise
+            to = kept
         if call.module not in GO_ON and self._store_trouble() is not None:
             raise EngineAway(f"the hub's store is away, so this push of {call.module} was not sent; repeat it")
         event = self._event(call, caller, sender, judgement, directory, to.party.id)

@@ -20,12 +20,14 @@ from connectors.errors import HubError, InvalidParameters, UnknownUrl
 from connectors.inplace import replace_string
 from connectors.v2_2_1.urls import Target, path
 from connectors.values import InterfaceRole, Module, PartyId
+from hub import held
 from hub.edge.ports import UrlRewriter
 from hub.edge.reading import query_value
 from hub.edge.values import Call, Caller, Pairs
 from hub.sealed import STORED_REF, Kind, Rewrite
 from routing.clock import Clock
 from routing.directory import Directory, Hosted
+from routing.store.port import CdrKey
 
 PAGE: Final[Kind] = "page"
 """The query parameter of a hub-made next page; OCPI has none of this name."""
@@ -44,11 +46,15 @@ _NEXT: Final = re.compile(r';\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next
 
 
 class Found(NamedTuple):
-    """What is behind a hub-made URL: whose it is, where, and the party that it was given to."""
+    """What is behind a hub-made URL: whose it is, where, and the party that it was given to.
+
+    `held` is the CDR that the hub took into custody, where it is that.
+    """
 
     to: Hosted
     url: str
     sender: PartyId
+    held: CdrKey | None = None
 
 
 class Rewriting:
@@ -132,10 +138,15 @@ class Rewriting:
             kind, ref = PAGE, query_value(call.query, PAGE) or ""
         else:
             kind, ref = _KINDS[row.id], call.params["ref"]
+        return await self.behind(kind, ref, caller, directory)
+
+    async def behind(self, kind: Kind, ref: str, caller: Caller, directory: Directory) -> Found:
+        """The same of a ref; raises as `resolve` does."""
         rewrite = await self._rewriter.resolve(kind, ref, caller.platform.id, directory)
+        cdr = held.named(rewrite.url) if kind == "cdr" and rewrite.target == rewrite.caller else None
         for hosted in directory.hosted(rewrite.to):
             if hosted.platform.id == rewrite.target and not hosted.party.suspended:
-                return Found(hosted, rewrite.url, rewrite.sender)
+                return Found(hosted, rewrite.url, rewrite.sender, cdr)
         raise UnknownUrl(f"{rewrite.to}, who is behind this URL, is no longer registered")
 
 

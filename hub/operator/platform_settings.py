@@ -29,6 +29,9 @@ def patched(platform: Platform, patch: PatchSettings) -> Platform:
         changes["resync"] = patch.resync is not False
     if "behind" in given:
         changes["behind"] = patch.behind is True
+    for name in ("custody", "deduplicates"):
+        if name in given:
+            changes[name] = getattr(patch, name) is True
     if "modules" in given:
         changes["renames"] = _renames(platform, patch.modules or {})
     return replace(platform, settings=replace(platform.settings, **changes))

@@ -159,8 +159,9 @@ class PatchSettings(_Body):
     """PATCH /api/platforms/{id}/settings: what is left out stays; null takes a setting back.
 
     `from` is who broadcasts are from. Without `resync` it never gets what it missed. `rate` is the most requests a
-    second that the whole hub sends to it. `behind`: it is a hub that speaks for the parties behind it. `modules` names,
-    by the URL of an endpoint that the platform advertised, the module that it serves. With `revision` it is for that
+    second that the whole hub sends to it. `behind`: it is a hub that speaks for the parties behind it. With `custody`
+    the hub takes CDRs that it cannot be given; `deduplicates`: it takes a CDR sent twice for one. `modules` names, by
+    the URL of an endpoint that the platform advertised, the module that it serves. With `revision` it is for that
     revision of the platform only.
     """
 
@@ -173,6 +174,8 @@ class PatchSettings(_Body):
     resync: bool | None = None
     rate: Annotated[float | None, Field(ge=0.1, le=10_000)] = None
     behind: bool | None = None
+    custody: bool | None = None
+    deduplicates: bool | None = None
     modules: Annotated[dict[str, Annotated[str, Field(pattern=r"^[!-~]{1,36}$")]] | None, Field(max_length=50)] = None
     revision: Annotated[int | None, Field(ge=0)] = None
 

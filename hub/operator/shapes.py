@@ -119,6 +119,8 @@ class SettingsShown(Shape):
     resync: bool = Field(description="Whether it gets the newest state of what it missed")
     rate: float | None = Field(description="Requests a second that the whole hub sends to it at most")
     behind: bool = Field(description="Whether it is a hub that speaks for the parties behind it")
+    custody: bool = Field(description="Whether the hub takes CDRs that it cannot be given, and delivers them later")
+    deduplicates: bool = Field(description="Whether it takes a CDR that it is sent twice for one")
     modules: dict[str, str] = Field(description="By the URL of an endpoint the module that it serves")
 
 

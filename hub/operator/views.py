@@ -223,6 +223,8 @@ def settings_of(platform: Platform) -> Json:
         "resync": settings.resync,
         "rate": settings.rate,
         "behind": settings.behind,
+        "custody": settings.custody,
+        "deduplicates": settings.deduplicates,
         "modules": dict(settings.renames),
     }
 

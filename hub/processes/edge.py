@@ -22,7 +22,7 @@ def make_edge(common: Common, stack: AsyncExitStack) -> Edge:
     )  # fmt: skip
     return Edge(
         common.settings, registry=common.registry, log=common.log, client=common.client, rewriter=common.rewriter,
-        onboarding=onboarding, clients=listing, known=common.store, objects=common.store, signs=common.seen,
-        probing=common.probing, metrics=common.metrics, exchanges=exchanges,
+        onboarding=onboarding, clients=listing, known=common.store, objects=common.store, cdrs=common.store,
+        signs=common.seen, probing=common.probing, metrics=common.metrics, exchanges=exchanges,
         letters=common.store.letters, clock=common.clock, rates=common.rates, breakers=common.seen.breakers,
     )  # fmt: skip

@@ -18,11 +18,12 @@ from routing.worker.worker import Worker
 def make_worker(common: Common, member: str = "") -> Worker:
     """Not started; its lanes and marks are seen in the metrics. `member` is its name in the group, if it has one."""
     settings, registry = common.settings, common.registry
+    locations = Locations(common.rewriter, common.clock, days=settings.cdr_days, directory=lambda: registry.directory)
     worker = Worker(
         log=common.log, store=common.store, topics=EVENT_TOPICS, hub=settings.party,
         sender=HttpSender(common.client, registry.authorization_for, common.seen, common.seen.breakers),
         resolver=DirectoryResolver(lambda: registry.directory, registry.refresh),
-        locate=Locations(common.rewriter, common.clock, days=settings.cdr_days).locate, clock=common.clock,
+        locate=locations.locate, hold=locations.hold, clock=common.clock,
         random=Random(), observer=Observing(common.metrics, common.clock), settings=delivery(settings),
         rates=common.rates,
         member=member or common.name,

@@ -28,6 +28,9 @@ SENT: Final = "sent"
 ANSWER: Final = "answer"
 """The names of the bodies: of a push or a call, and of what a relay was answered."""
 
+CUSTODY: Final = "-custody-"
+"""Stands in the id of an exchange that tells how a CDR ended which the hub had taken."""
+
 _SUCCESS: Final = 1000  # what nobody looks for, and half of all have
 _HUB: Final = "ce_ocpihub"
 _READ: Final = event.READ_TYPE.encode()
@@ -117,7 +120,16 @@ def _outcome(record: Record, keeping: Keeping) -> Filed:
     told = orjson.loads(record.value)
     id = id_of(told["topic"], told["partition"], told["epoch"], told["offset"])
     at = told.get("accepted") or record.append_time
-    found = dict.fromkeys(_ended(told["results"]))
+    found: dict[str, None] = {}
+    if told.get("custody"):  # the push itself ended when the hub took it; how that ended for the hub is another matter
+        owner, module, object_id = record.key.decode().split("/", 2)
+        id += f"{CUSTODY}{told['custody']}"
+        for term in (
+            terms.correlation(told["correlation"]), terms.request(told["request"]), terms.about(module, object_id),
+            terms.module(module), terms.party(owner.replace("*", "-", 1)),
+        ):  # fmt: skip
+            found[term] = None
+    found |= dict.fromkeys(_ended(told["results"]))
     return Filed(id, Part.OUTCOME, at, at + keeping.exchanges, tuple(found), record.value)
 
 

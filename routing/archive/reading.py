@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from routing.archive.filing import ending, object_of
+from routing.archive.filing import CUSTODY, ending, object_of
 from routing.event import VIA
 from routing.store.archive import Kept
 
@@ -165,7 +165,9 @@ def _decided(one: Exchange) -> Iterator[str]:
             f" log has of it in {one.position[0]}/{one.position[1]} from {since} to {one.position[3]}"
         )
         return
-    if one.push is None:
+    if CUSTODY in one.id:
+        yield f"the hub had taken it into custody, and was to deliver it: exchange {one.id.partition(CUSTODY)[0]}"
+    elif one.push is None:
         yield "what was sent is not in the archive (any more)"
     elif one.push.get("again"):
         yield f"an operator had sent again what the hub gave up on (dead letter {one.push['again'][0]}): to {one.to}"

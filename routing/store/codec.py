@@ -70,6 +70,8 @@ def platform_document(platform: Platform) -> dict[str, Any]:
             "resync": settings.resync,
             "rate": settings.rate,
             "behind": settings.behind,
+            "custody": settings.custody,
+            "deduplicates": settings.deduplicates,
         },
     }
     return document
@@ -107,6 +109,8 @@ def platform_of(document: dict[str, Any]) -> Platform:
         resync=settings.get("resync", True),
         rate=settings.get("rate"),
         behind=settings.get("behind", False),
+        custody=settings.get("custody", False),
+        deduplicates=settings.get("deduplicates", False),
     )
     return Platform(**values)
 
@@ -289,6 +293,12 @@ def decode_parts(record: bytes | None) -> tuple[Part, ...]:
 def cdr_key(key: CdrKey) -> bytes:
     owner, recipient = "".join(key.owner), "".join(key.recipient)
     return f"{owner}\0{recipient}\0{key.cdr_id}".encode("utf-8", "surrogatepass")
+
+
+def cdr_key_of(key: bytes) -> CdrKey:
+    """The key that `cdr_key` made this of."""
+    owner, recipient, cdr_id = key.decode("utf-8", "surrogatepass").split("\0", 2)
+    return CdrKey(PartyId(owner[:2], owner[2:]), cdr_id, PartyId(recipient[:2], recipient[2:]))
 
 
 # --- records set aside -----------------------------------------------------------------------------------------------

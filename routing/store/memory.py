@@ -7,17 +7,19 @@ store outlives a killed process. `Hooks` decide how long things take and what fa
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from connectors.values import PartyId, Role
 from routing.agreements import Agreement
+from routing.custody import Custody
 from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
 from routing.policies import Policy
 from routing.state import ObjectState, StateKey
-from routing.store.codec import contract_key, contract_of, held, moment, state_key
+from routing.store.codec import cdr_key, contract_key, contract_of, held, moment, state_key
 from routing.store.memory_archive import ArchiveData, MemoryArchive
 from routing.store.memory_deadletters import LetterData, MemoryDeadLetters
 from routing.store.port import (
@@ -25,6 +27,8 @@ from routing.store.port import (
     CdrKey,
     CdrRecord,
     Conflict,
+    CustodyCount,
+    CustodyWanted,
     Lease,
     LeaseLost,
     Mark,
@@ -281,9 +285,46 @@ class MemoryStore:
     async def write_cdr(self, record: CdrRecord) -> None:
         await self._before("write_cdr")
         there = self.data.cdrs.get(record.key)
-        if there is None or _rank(record) >= _rank(there):
+        if there is None or record.replaces(there):
             self.data.cdrs[record.key] = record
         await self._after("write_cdr")
+
+    async def step_cdr(self, record: CdrRecord) -> bool:
+        await self._before("step_cdr")
+        there = self.data.cdrs.get(record.key)
+        done = there is not None and (there == record or record.follows(there))
+        if done:
+            self.data.cdrs[record.key] = record
+        await self._after("step_cdr")
+        return done
+
+    async def count_custody(self) -> Sequence[CustodyCount]:
+        await self._before("count_custody")
+        found = Counter((one.key.recipient, held.held, held.partition) for one, held in self._in_custody())
+        await self._after("count_custody")
+        return [CustodyCount(*where, count) for where, count in found.items()]
+
+    async def list_custody(self, wanted: CustodyWanted, *, limit: int) -> Sequence[CdrRecord]:
+        await self._before("list_custody")
+        found = []
+        for one, custody in self._in_custody():
+            fits = (one.key.recipient, custody.held) == (wanted.recipient, wanted.held)
+            if (
+                fits
+                and custody.partition in wanted.partitions
+                and custody.due is not None
+                and custody.due <= wanted.due
+            ):
+                at = (custody.due, cdr_key(one.key))
+                if wanted.after is None or at > wanted.after:
+                    found.append((at, one))
+        await self._after("list_custody")
+        return [one for _, one in sorted(found, key=lambda pair: pair[0])[:limit]]
+
+    def _in_custody(self) -> Iterator[tuple[CdrRecord, Custody]]:
+        for record in self.data.cdrs.values():
+            if record.custody is not None and record.status_code is None:
+                yield record, record.custody
 
     # --- marks -------------------------------------------------------------------------------------------------------
 
@@ -344,7 +385,7 @@ class MemoryStore:
         await self._before("expire")
         urls, cdrs = self.data.urls, self.data.cdrs
         old_urls = [ref for ref, (_, expires) in urls.items() if expires <= now]
-        old_cdrs = [key for key, record in cdrs.items() if record.recorded < cdrs_before]
+        old_cdrs = [key for key, record in cdrs.items() if record.recorded < cdrs_before and not _live(record)]
         for ref in old_urls:
             del urls[ref]
         for key in old_cdrs:
@@ -480,8 +521,8 @@ class MemoryStore:
             raise StoreAway(self.away)
 
 
-def _rank(record: CdrRecord) -> tuple[Position, bool]:
-    return record.position, record.status_code is not None
+def _live(record: CdrRecord) -> bool:
+    return record.status_code is None and record.custody is not None and record.custody.live
 
 
 def _named(mark: Mark) -> str:

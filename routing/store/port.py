@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 from connectors.values import PartyId
 from routing.agreements import Agreement
+from routing.custody import Custody, Held
 from routing.directory import Platform
 from routing.log.port import Headers, Position, TopicPartition
 from routing.policies import Policy
@@ -158,6 +159,7 @@ class CdrRecord:
     """What the hub remembers of a CDR: the body as posted, and the recipient's answer as it was given on.
 
     `status_code` None: attempted, outcome not known. `location` is the Location header that the sender was given.
+    `custody` where the hub delivers it by itself, or did.
     """
 
     key: CdrKey
@@ -168,6 +170,49 @@ class CdrRecord:
     status_code: int | None = None
     answer: bytes = b""
     location: str | None = None
+    custody: Custody | None = None
+
+    @property
+    def rank(self) -> tuple[Position, int]:
+        """What may take its place: an answer beside none, and of two answers the one that it was taken by."""
+        if self.status_code is None:
+            return self.position, 0
+        return self.position, 2 if 1000 <= self.status_code < 2000 else 1
+
+    def replaces(self, there: CdrRecord) -> bool:
+        """Whether `write_cdr` puts it in the place of this one; one that is in custody begins it, and no more."""
+        bare = self.status_code is not None or (self.custody is None and there.custody is None)
+        return self.rank > there.rank or (self.rank == there.rank and bare)
+
+    def follows(self, there: CdrRecord) -> bool:
+        """Whether `step_cdr` puts it in the place of this one."""
+        if self.custody is None or there.custody is None or there.status_code is not None:
+            return False
+        return self.position == there.position and self.custody.turn == there.custody.turn + 1
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyCount:
+    """How many CDRs for one recipient, in one partition of their topic, stand how."""
+
+    recipient: PartyId
+    held: Held
+    partition: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustodyWanted:
+    """CDRs in custody for one recipient that stand so, in these partitions, due by then (UTC ms).
+
+    `after`: behind this due moment and key, as `codec.cdr_key` gives it.
+    """
+
+    recipient: PartyId
+    held: Held
+    partitions: tuple[int, ...]
+    due: int
+    after: tuple[int, bytes] | None = None
 
 
 LIST_BYTES: Final = 8 * 2**20
@@ -299,11 +344,23 @@ class Store(Protocol):
     async def read_cdr(self, key: CdrKey) -> CdrRecord | None: ...
 
     async def write_cdr(self, record: CdrRecord) -> None:
-        """Conditional on no later one being stored for its key; one that is there already counts as done.
+        """Conditional on no later one being stored for its key (`replaces`); one that is there already counts as done.
 
-        Later is a greater position, and of the same one a record with an outcome (`status_code`) beside one without.
-        So a write that was given up and lands late takes nothing back.
+        Later is a greater position, and of the same one a record with an outcome (`status_code`) beside one without,
+        and with one of success beside another. So a write that was given up and lands late takes nothing back.
         """
+
+    async def step_cdr(self, record: CdrRecord) -> bool:
+        """The next turn of one in custody, conditional on the stored one being of the turn before (`follows`).
+
+        Whether this very record stands there then: one whose answer was lost may be written again.
+        """
+
+    async def count_custody(self) -> Sequence[CustodyCount]:
+        """Those in custody or that were given up, of which no answer is recorded."""
+
+    async def list_custody(self, wanted: CustodyWanted, *, limit: int) -> Sequence[CdrRecord]:
+        """By their due moment, then by key."""
 
     # --- marks -------------------------------------------------------------------------------------------------------
 
@@ -329,6 +386,8 @@ class Store(Protocol):
 
     async def expire(self, now: int, *, cdrs_before: int) -> int:
         """Drop rewritten URLs expired by `now`; CDR memory, records set aside, dead letters from before `cdrs_before`.
+
+        Of CDRs none that is in custody.
 
         Returns how many; an engine that drops them by itself has less to count.
         """

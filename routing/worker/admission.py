@@ -288,8 +288,11 @@ class Admission:
         try:
             hosted = self._resolver.directed(event)
         except OcpiError as error:
-            self._not_sent(owned, item, event, party, error)
-            return True
+            kept = self._resolver.custodian(event) if isinstance(error, NotConnected) else None
+            if kept is None:
+                self._not_sent(owned, item, event, party, error)
+                return True
+            hosted = kept
         if event.module in FOR_EVERYONE:
             from_there = self._marks.reaches(hosted.platform.id, item.entry.tp)
             if from_there is not None and from_there < item.entry.position:

@@ -7,7 +7,7 @@ waits for the store (a mark, the record of a CDR) takes no place in a lane and i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from random import Random
@@ -21,8 +21,10 @@ from routing.fold import Request
 from routing.log.port import Position, TopicPartition
 from routing.policy import DeliverySettings, Outcome
 from routing.rates import Rates
+from routing.store.port import CdrRecord
 from routing.worker import aftermath
 from routing.worker.aftermath import Aftermath
+from routing.worker.attempts import Attempts
 from routing.worker.directed import DirectedPushes, Served
 from routing.worker.lane import Lane
 from routing.worker.marking import Ended, Marking
@@ -30,7 +32,7 @@ from routing.worker.marks import Marks
 from routing.worker.newest import Newests
 from routing.worker.owned import Owned
 from routing.worker.ports import Observer, Resolver, Sender
-from routing.worker.slot import Barrier, Directed, Line, Newest, Slot, SlotKey, Waiting, Wave, object_name
+from routing.worker.slot import Barrier, Directed, Kept, Line, Newest, Slot, SlotKey, Waiting, Wave, object_name
 from routing.worker.states import States, Update
 from routing.worker.tracker import Entry
 from routing.worker.turns import Turns
@@ -53,6 +55,7 @@ class Delivery:
         *,
         hub: PartyId,
         directed: DirectedPushes,
+        attempts: Attempts,
         sender: Sender,
         resolver: Resolver,
         marks: Marks,
@@ -84,6 +87,7 @@ class Delivery:
         )  # fmt: skip
         self.marking = Marking(marks, ended)
         self._directed = directed
+        self._attempts = attempts
         self._widths = widths
         self._marks = marks
         self._settings = settings
@@ -157,6 +161,16 @@ class Delivery:
         """Everything of these partitions goes to this party once more, though it was sent before it was `asked` for."""
         self._turns.lane(platform).send_again(party, asked)
 
+    def kept(self, record: CdrRecord, event: Event, tp: TopicPartition, platform: str) -> asyncio.Future[None]:
+        """Let a CDR in custody into its slot; over once its attempt has ended and that is written, or it was none."""
+        lane = self._turns.lane(platform)
+        key = SlotKey(object_name(event), record.key.recipient)
+        slot = lane.slots.get(key) or lane.add(Slot(key, tp, event))
+        item = Kept(event, record, asyncio.get_running_loop().create_future())
+        slot.queue.append(item)
+        self._turns.wake(lane, slot)
+        return item.done
+
     def barrier(self, event: Event, tp: TopicPartition) -> None:
         """Nothing older of this object may go to this audience: a push that may have reached it stood here."""
         assert event.audience is not None  # noqa: S101  # what makes it directed
@@ -192,7 +206,7 @@ class Delivery:
         if isinstance(item, Directed):
             del slot.queue[0]
             owned.begin(item.entry.position)
-        elif isinstance(item, Newest):
+        elif isinstance(item, Newest | Kept):
             del slot.queue[0]
         task = asyncio.get_running_loop().create_task(self._serve(lane, slot, item))
         owned.in_flight.add(task)
@@ -211,6 +225,11 @@ class Delivery:
             return await self._serve_directed(lane, slot, item)
         elif isinstance(item, Newest):
             await self._newests.serve(lane, slot, item)
+        elif isinstance(item, Kept):
+            recording = await self._attempts.serve(item, self._permit(slot))
+            if recording is not None:
+                return self._keep(lane, slot, item, recording)
+            item.end()
         elif slot.queue and slot.queue[0] is item:
             del slot.queue[0]  # nothing stands before it any more
         return None
@@ -226,11 +245,13 @@ class Delivery:
                 self._was_cut(slot, item)
             elif isinstance(item, Newest):
                 item.end(None)
+            elif isinstance(item, Kept):
+                item.end()
         elif (error := task.exception()) is not None:
             self._set_aside(lane, slot, item, error)
         elif (recording := task.result()) is not None:
             slot.busy = True
-            self.store_soon(owned, recording)
+            self.store_soon(owned, recording, item.end if isinstance(item, Kept) else None)
         self._turns.ended(lane, slot, line)
 
     def cut_off(self) -> None:
@@ -249,6 +270,8 @@ class Delivery:
             item.frozen = False
         elif isinstance(item, Newest):
             item.end(None)
+        elif isinstance(item, Kept):
+            item.end()  # what it was cut off in is found as an attempt that nobody makes
         elif isinstance(item, Directed):
             error = OutcomeUnknown("this push was cut off while it was under way: it may have arrived; repeat it")
             self._directed.refuse(item.event, error)
@@ -270,6 +293,8 @@ class Delivery:
             self._observer.trouble(f"a push could not be handled: {type(error).__name__}: {error}")
             if isinstance(item, Newest):
                 item.end(Outcome.POISON)
+            elif isinstance(item, Kept):
+                item.end()
 
     def _permit(self, slot: Slot) -> Callable[[], bool]:
         owned = self._owned[slot.tp]
@@ -301,6 +326,15 @@ class Delivery:
         try:
             await served.recording()
             self._leave(item, served, served.left)
+        except Exception as error:  # noqa: BLE001  # as in _serve
+            self._set_aside(lane, slot, item, error)
+        slot.busy = False
+        self._turns.wake(lane, slot)
+
+    async def _keep(self, lane: Lane, slot: Slot, item: Kept, recording: Callable[[], Awaitable[None]]) -> None:
+        """Its attempt has ended: that is written before its slot may serve another."""
+        try:
+            await recording()
         except Exception as error:  # noqa: BLE001  # as in _serve
             self._set_aside(lane, slot, item, error)
         slot.busy = False
@@ -393,11 +427,13 @@ class Delivery:
             self.store_soon(owned, covering)
 
     @staticmethod
-    def store_soon(owned: Owned, storing: Coroutine[Any, Any, None]) -> None:
-        """Let it wait for the store beside everything else; it ends with the partition at the latest."""
+    def store_soon(owned: Owned, storing: Coroutine[Any, Any, None], then: Callable[[], None] | None = None) -> None:
+        """Let it wait for the store beside everything else; it ends with the partition at the latest, `then` too."""
         task = asyncio.get_running_loop().create_task(storing)
         owned.storing.add(task)
         task.add_done_callback(owned.storing.discard)
+        if then is not None:
+            task.add_done_callback(lambda _: then())
 
     # --- partitions that come and go ---------------------------------------------------------------------------------
 
@@ -429,6 +465,8 @@ class Delivery:
                 for item in slot.queue:
                     if isinstance(item, Newest):
                         item.end(None)
+                    elif isinstance(item, Kept):
+                        item.end()
                 slot.queue.clear()
                 lane.drop(slot)
 

@@ -26,6 +26,7 @@ from routing.replies import Reply
 from routing.store.port import CdrKey, CdrRecord, StoreAway
 from routing.worker import aftermath
 from routing.worker.aftermath import Aftermath
+from routing.worker.keeping import Keeping, held
 from routing.worker.ports import Locate, Push, Resolver, Sender
 from routing.worker.reach import WITHIN, Reach
 from routing.worker.slot import Directed
@@ -65,6 +66,7 @@ class DirectedPushes:
         clock: Clock,
         settings: DeliverySettings,
         hub: PartyId,
+        keeping: Keeping,
         trouble: Callable[[str], None],
     ) -> None:
         self._log = log
@@ -76,6 +78,7 @@ class DirectedPushes:
         self._clock = clock
         self._settings = settings
         self._hub = hub
+        self._keeping = keeping
         self._trouble = trouble
 
     def left(self, event: Event) -> float:
@@ -130,9 +133,14 @@ class DirectedPushes:
 
         Its caller reads what is recorded of a CDR, else 4002. Whether the object is unconfirmed at its audience now.
         """
-        if record is not None and record.status_code is not None and record.payload == event.payload:
-            self.reply(event, _repeated(event, record))
-            return False
+        if record is not None and record.payload == event.payload:
+            match cdrs.decide(record, event.payload):
+                case cdrs.InCustody(record=known):
+                    self.reply(event, held(event, known))
+                    return False
+                case _ if record.status_code is not None:
+                    self.reply(event, _repeated(event, record))
+                    return False
         message = "the hub was restarted while this push was under way: it may have arrived; repeat it or read back"
         self.reply(event, Reply(event.id, 200, OutcomeUnknown.status_code, message=message))
         return True
@@ -205,6 +213,9 @@ class DirectedPushes:
             self._reach.missed(error)
             raise _away(event, "the hub's store is away") from None
         match cdrs.decide(record, event.payload):
+            case cdrs.InCustody(record=known):
+                self.reply(event, held(event, known))
+                return Served(Outcome.CUSTODY, "the hub holds it already")
             case cdrs.Repetition(record=known):
                 self.reply(event, _repeated(event, known))
                 return Served(Outcome.ANSWERED, f"{known.status_code} recorded")
@@ -214,8 +225,14 @@ class DirectedPushes:
                 return Served(Outcome.NOT_SENT, "2001 contradicts the accepted CDR")
             case cdrs.Attempt():
                 pass
-        to = self._ready(event)
-        answered = await self._send(item, to, permit)
+        begun = self._clock.utc()
+        try:
+            to = self._ready(event)
+            answered = await self._send(item, to, permit)
+        except NotConnected as error:
+            if (kept := await self._keep(item, error, begun)) is None:
+                raise
+            return kept
 
         async def recording() -> None:
             location = await self._located(event, to, answered)
@@ -228,6 +245,23 @@ class DirectedPushes:
 
         left = aftermath.answered(event, position, answered)
         return Served(Outcome.ANSWERED, str(answered.status_code), answered.ms, left, recording)
+
+    async def _keep(self, item: Directed, error: NotConnected, begun: int) -> Served | None:
+        """Nothing of it was sent: where its recipient wants that, it is the hub's from here on."""
+        event, tp, position = item.event, item.entry.tp, item.entry.position
+        try:
+            taken = await self._keeping.take(
+                event, _cdr_key(event), tp, position, error, begun=begun, within=max(self.left(event), 1.0)
+            )
+        except StoreAway as away:
+            self._reach.missed(away)
+            why = OutcomeUnknown(f"{error.message}; the hub may hold this CDR, but its store did not say so: repeat it")
+            self.refuse(event, why)
+            return Served(Outcome.UNKNOWN, f"{why.status_code} {why.message}")
+        if taken is None:
+            return None
+        self.reply(event, held(event, taken))
+        return Served(Outcome.CUSTODY, f"{error.status_code} {error.message}")
 
     async def _located(self, event: Event, to: Hosted, answered: Answered) -> str | None:
         """The Location as the caller is to read it. The CDR was taken and is remembered, whatever its Location is."""

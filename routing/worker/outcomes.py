@@ -123,6 +123,8 @@ def record(entry: Entry) -> Ready:
         ],
         "accepted": entry.accepted,
     }
+    if entry.custody:
+        body["custody"] = entry.custody
     if entry.attempts:
         body["attempts"] = [
             (f"{party}", at, http_status, status_code, cut(words), ms)

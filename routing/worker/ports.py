@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.values import PartyId
+from routing.deadletters import Reason
 from routing.directory import Hosted
 from routing.event import Event
 from routing.outbound import Answered
@@ -44,6 +45,12 @@ class Resolver(Protocol):
     def directed(self, event: Event) -> Hosted:
         """Raises UnknownReceiver, NotConnected or HubError, as the caller shall read it."""
 
+    def custodian(self, event: Event) -> Hosted | None:
+        """The recipient, if the hub takes for it what it cannot be given now."""
+
+    def deduplicates(self, party: PartyId) -> bool:
+        """Whether it takes a CDR that it is sent twice for one."""
+
     def still(self, event: Event, recipient: PartyId, platform: str) -> Hosted | None:
         """The recipient, if a broadcast may still be sent to it."""
 
@@ -75,6 +82,9 @@ class Resolver(Protocol):
 Locate = Callable[[Event, Hosted, str], Awaitable[str | None]]
 """Rewrites the Location header of a recipient's answer into one of the hub's; None where it must not be given on."""
 
+Hold = Callable[[Event], Awaitable[str | None]]
+"""The Location by which its sender reads a CDR back that the hub holds; None where there cannot be one."""
+
 
 class Observer(Protocol):
     """Told of what happens, for metrics and logging; must not block."""
@@ -85,6 +95,9 @@ class Observer(Protocol):
 
     def resynced(self, module: str, outcome: Outcome) -> None:
         """An object that a platform may have missed."""
+
+    def dead_letter(self, reason: Reason) -> None:
+        """Something that the hub gave up on."""
 
     def trouble(self, sentence: str) -> None: ...
 
@@ -100,6 +113,9 @@ class Silent:
 
     def resynced(self, module: str, outcome: Outcome) -> None:
         del module, outcome
+
+    def dead_letter(self, reason: Reason) -> None:
+        del reason
 
     def trouble(self, sentence: str) -> None:
         del sentence

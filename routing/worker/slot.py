@@ -11,6 +11,7 @@ from routing.event import Event
 from routing.fold import Request, fold_all
 from routing.log.port import Position, TopicPartition
 from routing.policy import Outcome
+from routing.store.port import CdrRecord
 from routing.worker.tracker import Attempt, Entry
 
 
@@ -87,6 +88,21 @@ class Newest:
             self.done.set_result(outcome)
 
 
+class Kept:
+    """A CDR in custody whose next attempt is due. `done` is over once that has ended and is written, however it did."""
+
+    __slots__ = ("done", "event", "record")
+
+    def __init__(self, event: Event, record: CdrRecord, done: asyncio.Future[None]) -> None:
+        self.event = event
+        self.record = record
+        self.done = done
+
+    def end(self) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+
 class Line(Enum):
     """The two lines of a lane: who has a caller waiting is begun at once, broadcasts take turns."""
 
@@ -94,7 +110,7 @@ class Line(Enum):
     BROADCASTS = 2
 
 
-Waiting = Wave | Directed | Barrier | Newest
+Waiting = Wave | Directed | Barrier | Newest | Kept
 
 
 class Slot:

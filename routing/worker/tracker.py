@@ -36,17 +36,19 @@ class Entry:
     worker's monotonic clock when it was let in, `size` the body's bytes, `held` whether they count as held for
     somebody, `closed` that it ended for everyone. `identity` are event, correlation and request id. `fold` are those
     that it was folded with while a replay window was read. `attempts` are those to recipients that did not take it at
-    the first one, as many as are kept.
+    the first one, as many as are kept. `custody` is the turn
+    of a CDR's custody whose end it tells of, else 0.
     """
 
     __slots__ = (
-        "accepted", "attempts", "closed", "directed", "fold", "held", "identity", "key", "module", "open", "position",
-        "results", "sealed", "settled", "since", "size", "tp",
+        "accepted", "attempts", "closed", "custody", "directed", "fold", "held", "identity", "key", "module", "open",
+        "position", "results", "sealed", "settled", "since", "size", "tp",
     )  # fmt: skip
 
     def __init__(self, record: Record, event: Event | None, since: float) -> None:
         self.accepted = event.accepted if event is not None else 0
         self.attempts: tuple[Attempt, ...] = ()
+        self.custody = 0
         self.fold: Fold | None = None
         self.tp = record.tp
         self.position = record.position

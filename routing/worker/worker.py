@@ -7,7 +7,7 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
-from connectors.values import PartyId
+from connectors.values import Module, PartyId
 from routing.clock import Clock
 from routing.log.port import Assignment, Log, LogError, PartitionLost, TopicPartition
 from routing.policy import DeliverySettings, Outcome
@@ -16,14 +16,17 @@ from routing.store.port import Store
 from routing.worker.admission import Admission
 from routing.worker.again import Agains
 from routing.worker.aside import Aside
+from routing.worker.attempts import Attempts
+from routing.worker.custody import Custodian
 from routing.worker.delivery import Delivery
 from routing.worker.directed import DirectedPushes
 from routing.worker.gap import Gaps
 from routing.worker.intake import Intake
+from routing.worker.keeping import Keeping
 from routing.worker.leaving import Leaving
 from routing.worker.marks import Marks
 from routing.worker.owned import Owned
-from routing.worker.ports import Locate, Observer, Resolver, Sender
+from routing.worker.ports import Hold, Locate, Observer, Resolver, Sender
 from routing.worker.reach import Reach
 from routing.worker.reads import Reads
 from routing.worker.resync import Resync
@@ -59,6 +62,7 @@ class Worker:
         sender: Sender,
         resolver: Resolver,
         locate: Locate,
+        hold: Hold,
         clock: Clock,
         random: Random,
         observer: Observer,
@@ -88,18 +92,33 @@ class Worker:
         self.aside = Aside(
             reach=reach, consumer=self._consumer, clock=clock, trouble=observer.trouble, counted=observer.set_aside
         )
+        attempts = Attempts(
+            reach=reach, resolver=resolver, sender=Feeling(sender, widths, rates, Line.BROADCASTS), locate=locate,
+            clock=clock, random=random, observer=observer,
+            told=lambda end: self.custody.ended(end),  # noqa: PLW0108 - it comes later
+        )  # fmt: skip
+        keeping = Keeping(
+            reach=reach, resolver=resolver, hold=hold, clock=clock, random=random,
+            told=lambda recipient: self.custody.expect(recipient),  # noqa: PLW0108 - as above
+        )  # fmt: skip
         self.directed = DirectedPushes(
             log=log, reach=reach, states=self.states, sender=Feeling(sender, widths, rates, Line.URGENT),
-            resolver=resolver, locate=locate, clock=clock, settings=settings, hub=hub, trouble=observer.trouble,
+            resolver=resolver, locate=locate, clock=clock, settings=settings, hub=hub, keeping=keeping,
+            trouble=observer.trouble,
         )  # fmt: skip
         self.delivery = Delivery(
-            hub=hub, directed=self.directed, sender=sender, resolver=resolver, marks=self.marks, settings=settings,
-            clock=clock, random=random, observer=observer, ended=self.settling.end, broken=self._broken,
-            states=self.states, store_away=lambda: reach.away, holds=self._consumer.holds, widths=widths, rates=rates,
+            hub=hub, directed=self.directed, attempts=attempts, sender=sender, resolver=resolver, marks=self.marks,
+            settings=settings, clock=clock, random=random, observer=observer, ended=self.settling.end,
+            broken=self._broken, states=self.states, store_away=lambda: reach.away, holds=self._consumer.holds,
+            widths=widths, rates=rates,
+        )  # fmt: skip
+        self.custody = Custodian(
+            log=log, reach=reach, attempts=attempts, delivery=self.delivery, resolver=resolver, owned=self._owned,
+            states=self.states, settling=self.settling, observer=observer, clock=clock, settings=settings,
         )  # fmt: skip
         agains = Agains(
-            reach=reach, delivery=self.delivery, resolver=resolver, settling=self.settling, clock=clock, others={},
-            broken=self._broken,
+            reach=reach, delivery=self.delivery, resolver=resolver, settling=self.settling, clock=clock,
+            others={Module.CDRS: self.custody.again}, broken=self._broken,
         )  # fmt: skip
         admission = Admission(
             states=self.states, marks=self.marks, delivery=self.delivery, directed=self.directed, resolver=resolver,
@@ -137,6 +156,7 @@ class Worker:
             self.intake.run,
             self.aside.run,
             self.resync.run,
+            self.custody.run,
             self._sweep_often,
             self._look_often,
         )
@@ -200,6 +220,7 @@ class Worker:
         for running in self._tasks:
             running.cancel()
         self.resync.kill()
+        self.custody.kill()
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

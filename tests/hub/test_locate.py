@@ -30,6 +30,13 @@ async def rewriter() -> Rewriter:
     return Rewriter(Keys({"k": bytes(32)}), store, "https://hub.example")
 
 
+DIRECTORY = Directory([SENDING, TAKING], hub=PartyId("NL", "HUB"))
+
+
+def locations(rewriter: Rewriter) -> Locations:
+    return Locations(rewriter, SystemClock(), days=400, directory=lambda: DIRECTORY)
+
+
 @pytest.mark.parametrize(
     ("location", "behind"),
     [
@@ -40,13 +47,11 @@ async def rewriter() -> Rewriter:
 async def test_a_location_becomes_one_of_the_hubs_that_its_sender_can_use(
     rewriter: Rewriter, location: str, behind: str
 ) -> None:
-    located = await Locations(rewriter, SystemClock(), days=400).locate(
-        POSTED, Hosted(TAKING, TAKING.parties[0]), location
-    )
+    located = await locations(rewriter).locate(POSTED, Hosted(TAKING, TAKING.parties[0]), location)
     assert located is not None
     base, _, ref = located.rpartition("/")
     assert base == "https://hub.example/ocpi/2.2.1/receiver/cdrs"
-    found = await rewriter.resolve("cdr", ref, "cpo", Directory([SENDING, TAKING], hub=PartyId("NL", "HUB")))
+    found = await rewriter.resolve("cdr", ref, "cpo", DIRECTORY)
     assert (found.url, found.to, found.sender) == (behind, EMSP, CPO)
 
 
@@ -56,4 +61,4 @@ async def test_a_location_becomes_one_of_the_hubs_that_its_sender_can_use(
 )
 async def test_p12_a_location_elsewhere_is_not_given_on(rewriter: Rewriter, location: str) -> None:
     to = Hosted(TAKING, TAKING.parties[0])
-    assert await Locations(rewriter, SystemClock(), days=400).locate(POSTED, to, location) is None
+    assert await locations(rewriter).locate(POSTED, to, location) is None

@@ -26,6 +26,10 @@ class Outage:
     cleared: float = 0.0
 
 
+_IDLE = ("count_custody",)
+"""What is asked on and on though nothing waits for it: it takes no time, and no chance from what matters."""
+
+
 class Storing:
     """What all stores of a run share: the data that outlives processes, and the outage of the moment."""
 
@@ -55,12 +59,16 @@ class Storing:
     # --- Hooks -------------------------------------------------------------------------------------------------------
 
     async def before(self, call: str) -> None:
-        del call
+        if call in _IDLE:
+            if self.away:
+                raise StoreAway("away in this simulation")
+            return
         await asyncio.sleep(self._random.choice((0.0, 0.001, 0.01)))
         await self._there()
 
     async def after(self, call: str) -> None:
-        del call
+        if call in _IDLE:
+            return
         await asyncio.sleep(self._random.choice((0.0, 0.001)))
         await self._there()
 
@@ -97,6 +105,8 @@ _CALLS = frozenset(
         "write_states",
         "read_cdr",
         "write_cdr",
+        "step_cdr",
+        "list_custody",
         "load_marks",
         "claim_marks",
         "save_mark",

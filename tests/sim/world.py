@@ -147,10 +147,13 @@ class World:
             del event, hosted
             return f"https://hub.example/{name}/{location.rsplit('/', 1)[-1]}"
 
+        async def hold(event: Event) -> str | None:
+            return f"https://hub.example/held/{event.object_id}"
+
         watching = Watching(self)
         worker = Worker(
             log=self.log, store=store, topics=EVENT_TOPICS, hub=HUB, sender=self.recipients,
-            resolver=DirectoryResolver(lambda: known[0], reload), locate=locate, clock=self.clock,
+            resolver=DirectoryResolver(lambda: known[0], reload), locate=locate, hold=hold, clock=self.clock,
             random=self.random, observer=watching, settings=self.settings, member=name,
             rates=Rates(lambda platform: known[0].platforms[platform].settings.rate, lambda: 1, self.clock.monotonic),
         )  # fmt: skip

@@ -12,13 +12,23 @@ from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
 from routing.policies import Policy
 from routing.state import ObjectState, StateKey
-from routing.store.embedded import agreements, leases, platforms, policies, records
+from routing.store.embedded import agreements, cdrs, leases, platforms, policies, records
 from routing.store.embedded import states as objects
 from routing.store.embedded.archive import EmbeddedArchive
 from routing.store.embedded.deadletters import EmbeddedDeadLetters
 from routing.store.embedded.schema import FILE, open_reader, open_writer
 from routing.store.embedded.threads import Reader, Writer
-from routing.store.port import CdrKey, CdrRecord, Lease, Mark, Selection, SetAside, StateCount
+from routing.store.port import (
+    CdrKey,
+    CdrRecord,
+    CustodyCount,
+    CustodyWanted,
+    Lease,
+    Mark,
+    Selection,
+    SetAside,
+    StateCount,
+)
 
 
 class EmbeddedStore:
@@ -122,10 +132,19 @@ class EmbeddedStore:
     # --- CDR memory --------------------------------------------------------------------------------------------------
 
     async def read_cdr(self, key: CdrKey) -> CdrRecord | None:
-        return await self._reader.submit(lambda c: records.read_cdr(c, key))
+        return await self._reader.submit(lambda c: cdrs.read(c, key))
 
     async def write_cdr(self, record: CdrRecord) -> None:
-        await self._writer.submit(lambda c: records.write_cdr(c, record))
+        await self._writer.submit(lambda c: cdrs.write(c, record))
+
+    async def step_cdr(self, record: CdrRecord) -> bool:
+        return await self._writer.submit(lambda c: cdrs.step(c, record))
+
+    async def count_custody(self) -> Sequence[CustodyCount]:
+        return await self._lister.submit(cdrs.count)
+
+    async def list_custody(self, wanted: CustodyWanted, *, limit: int) -> Sequence[CdrRecord]:
+        return await self._lister.submit(lambda c: cdrs.select(c, wanted, limit))
 
     # --- marks -------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""CDR memory, marks, stored URLs, records set aside and meta in SQLite: small records by key."""
+"""Marks, stored URLs, records set aside and meta in SQLite: small records by key."""
 
 from __future__ import annotations
 
@@ -8,17 +8,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from routing.log.port import Position, TopicPartition
-from routing.store.codec import (
-    cdr_key,
-    decode_headers,
-    decode_resync,
-    encode_headers,
-    encode_resync,
-    mark_party,
-    party_of_mark,
-)
+from routing.store.codec import decode_headers, decode_resync, encode_headers, encode_resync, mark_party, party_of_mark
 from routing.store.embedded import leases
-from routing.store.port import CdrKey, CdrRecord, Conflict, Lease, Mark, SetAside
+from routing.store.port import Conflict, Lease, Mark, SetAside
 
 EXPIRE_ROWS: Final = 500
 """How many records one transaction drops, so that other writes get their turn in between."""
@@ -26,42 +18,6 @@ EXPIRE_ROWS: Final = 500
 _ASIDE: Final = "SELECT topic, partition, epoch, offset, append_time, at, reason, key, headers, value FROM set_aside"
 _WANTED: Final = "(instr(lower(topic), lower(?)) OR instr(lower(reason), lower(?)))"
 _HOW_MANY: Final = f"SELECT count(*) FROM set_aside WHERE {_WANTED}"  # noqa: S608 - nothing of a caller goes in
-
-
-# --- CDR memory ------------------------------------------------------------------------------------------------------
-
-
-def read_cdr(connection: sqlite3.Connection, key: CdrKey) -> CdrRecord | None:
-    row = connection.execute(
-        "SELECT payload, epoch, offset, recorded, http_status, status_code, answer, location FROM cdrs WHERE key = ?",
-        (cdr_key(key),),
-    ).fetchone()
-    if row is None:
-        return None
-    payload, epoch, offset, recorded, http_status, status_code, answer, location = row
-    return CdrRecord(key, payload, Position(epoch, offset), recorded, http_status, status_code, answer, location)
-
-
-def write_cdr(connection: sqlite3.Connection, record: CdrRecord) -> None:
-    connection.execute(
-        "INSERT INTO cdrs (key, epoch, offset, recorded, http_status, status_code, location, answer, payload)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, offset = excluded.offset,"
-        " recorded = excluded.recorded, http_status = excluded.http_status, status_code = excluded.status_code,"
-        " location = excluded.location, answer = excluded.answer, payload = excluded.payload"
-        " WHERE (excluded.epoch, excluded.offset, excluded.status_code IS NOT NULL)"
-        " >= (epoch, offset, status_code IS NOT NULL)",
-        (
-            cdr_key(record.key),
-            *record.position,
-            record.recorded,
-            record.http_status,
-            record.status_code,
-            record.location,
-            record.answer,
-            record.payload,
-        ),
-    )
 
 
 # --- marks -----------------------------------------------------------------------------------------------------------
@@ -156,7 +112,8 @@ def expire(connection: sqlite3.Connection, now: int, cdrs_before: int) -> int:
         "DELETE FROM urls WHERE id IN (SELECT id FROM urls WHERE expires <= ? LIMIT ?)", (now, EXPIRE_ROWS)
     )
     cdrs = connection.execute(
-        "DELETE FROM cdrs WHERE id IN (SELECT id FROM cdrs WHERE recorded < ? LIMIT ?)", (cdrs_before, EXPIRE_ROWS)
+        "DELETE FROM cdrs WHERE id IN (SELECT id FROM cdrs WHERE recorded < ? AND due IS NULL LIMIT ?)",
+        (cdrs_before, EXPIRE_ROWS),
     )
     aside = connection.execute(
         "DELETE FROM set_aside WHERE id IN (SELECT id FROM set_aside WHERE at < ? LIMIT ?)", (cdrs_before, EXPIRE_ROWS)

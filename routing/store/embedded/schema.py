@@ -103,6 +103,17 @@ MIGRATIONS: Final[Migrations] = (
             SELECT platform, topic, partition, '', epoch, offset, since, reason, revision, resync FROM former_marks""",
         "DROP TABLE former_marks",
     ),
+    (
+        "ALTER TABLE cdrs ADD COLUMN rank INTEGER NOT NULL DEFAULT 0",
+        """UPDATE cdrs SET rank = CASE WHEN status_code BETWEEN 1000 AND 1999 THEN 2 ELSE 1 END
+            WHERE status_code IS NOT NULL""",
+        "ALTER TABLE cdrs ADD COLUMN custody BLOB",
+        "ALTER TABLE cdrs ADD COLUMN held TEXT",
+        "ALTER TABLE cdrs ADD COLUMN due INTEGER",
+        "ALTER TABLE cdrs ADD COLUMN recipient TEXT",
+        "ALTER TABLE cdrs ADD COLUMN partition INTEGER",
+        "CREATE INDEX cdrs_held ON cdrs (held, recipient, due, key, partition) WHERE held IS NOT NULL",
+    ),
 )
 
 

@@ -11,7 +11,7 @@ from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
 from routing.policies import Policy
 from routing.state import ObjectState, StateKey
-from routing.store.mongo import agreements, leases, platforms, policies, records
+from routing.store.mongo import agreements, cdrs, leases, platforms, policies, records
 from routing.store.mongo import states as objects
 from routing.store.mongo.archive import MongoArchive
 from routing.store.mongo.connection import Connection
@@ -19,7 +19,17 @@ from routing.store.mongo.deadletters import MongoDeadLetters
 from routing.store.mongo.joined import JoinedReads
 from routing.store.mongo.schema import bring_up_to_date
 from routing.store.mongo.watch import Watch
-from routing.store.port import CdrKey, CdrRecord, Lease, Mark, Selection, SetAside, StateCount
+from routing.store.port import (
+    CdrKey,
+    CdrRecord,
+    CustodyCount,
+    CustodyWanted,
+    Lease,
+    Mark,
+    Selection,
+    SetAside,
+    StateCount,
+)
 
 _EXPIRE_SECONDS: Final = 30.0
 _LIST_SECONDS: Final = 15.0
@@ -127,10 +137,19 @@ class MongoStore:
     # --- CDR memory --------------------------------------------------------------------------------------------------
 
     async def read_cdr(self, key: CdrKey) -> CdrRecord | None:
-        return await self._run(records.read_cdr, key)
+        return await self._run(cdrs.read, key)
 
     async def write_cdr(self, record: CdrRecord) -> None:
-        await self._run(records.write_cdr, record)
+        await self._run(cdrs.write, record)
+
+    async def step_cdr(self, record: CdrRecord) -> bool:
+        return await self._run(cdrs.step, record)
+
+    async def count_custody(self) -> Sequence[CustodyCount]:
+        return await self._connection.run_long(_LIST_SECONDS, cdrs.count)
+
+    async def list_custody(self, wanted: CustodyWanted, *, limit: int) -> Sequence[CdrRecord]:
+        return await self._connection.run_long(_LIST_SECONDS, cdrs.select, wanted, limit)
 
     # --- marks -------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""CDR memory, marks, stored URLs, records set aside and meta in MongoDB: small documents by key."""
+"""Marks, stored URLs, records set aside and meta in MongoDB: small documents by key."""
 
 from __future__ import annotations
 
@@ -13,67 +13,13 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from routing.log.port import Position, TopicPartition
-from routing.store.codec import (
-    cdr_key,
-    decode_headers,
-    decode_resync,
-    encode_headers,
-    encode_resync,
-    mark_party,
-    party_of_mark,
-)
+from routing.store.codec import decode_headers, decode_resync, encode_headers, encode_resync, mark_party, party_of_mark
 from routing.store.mongo import leases
 from routing.store.mongo.connection import Database, Document
 from routing.store.mongo.deadletters import LETTERS
-from routing.store.port import CdrKey, CdrRecord, Conflict, Lease, LeaseLost, Mark, SetAside
+from routing.store.port import Conflict, Lease, LeaseLost, Mark, SetAside
 
 _NEWEST: Final = ReadConcern("local")
-
-
-# --- CDR memory ------------------------------------------------------------------------------------------------------
-
-
-async def read_cdr(db: Database, key: CdrKey) -> CdrRecord | None:
-    found = await db["cdrs"].find_one({"_id": cdr_key(key)})
-    if found is None:
-        return None
-    return CdrRecord(
-        key=key,
-        payload=found["payload"],
-        position=Position(found["epoch"], found["offset"]),
-        recorded=found["recorded"],
-        http_status=found["http_status"],
-        status_code=found["status_code"],
-        answer=found["answer"],
-        location=found["location"],
-    )
-
-
-async def write_cdr(db: Database, record: CdrRecord) -> None:
-    id, rank = cdr_key(record.key), _rank(record)
-    document: Document = {
-        "_id": id,
-        "rank": rank,
-        "epoch": record.position.epoch,
-        "offset": record.position.offset,
-        "recorded": record.recorded,
-        "http_status": record.http_status,
-        "status_code": record.status_code,
-        "location": record.location,
-        "answer": record.answer,
-        "payload": record.payload,
-    }
-    no_later = {"_id": id, "rank": {"$lte": rank}}
-    try:
-        await db["cdrs"].replace_one(no_later, document, upsert=True)
-    except DuplicateKeyError:  # a later one is there, or one came while the server looked
-        await db["cdrs"].replace_one(no_later, document)
-
-
-def _rank(record: CdrRecord) -> bytes:
-    """In which the server's order of bytes is that of the port: by position, the outcome after the attempt."""
-    epoch, offset = record.position
-    return epoch.to_bytes(8, "big") + offset.to_bytes(8, "big") + bytes((record.status_code is not None,))
 
 
 # --- marks -----------------------------------------------------------------------------------------------------------
@@ -187,7 +133,7 @@ async def get_url(db: Database, ref: str, now: int) -> bytes | None:
 
 async def expire(db: Database, now: int, cdrs_before: int) -> int:
     urls = await db["urls"].delete_many({"expires": {"$lte": DatetimeMS(now)}})
-    cdrs = await db["cdrs"].delete_many({"recorded": {"$lt": cdrs_before}})
+    cdrs = await db["cdrs"].delete_many({"recorded": {"$lt": cdrs_before}, "due": None})
     aside = await db["set_aside"].delete_many({"at": {"$lt": cdrs_before}})
     letters = await db[LETTERS].delete_many({"at": {"$lt": cdrs_before}})
     return urls.deleted_count + cdrs.deleted_count + aside.deleted_count + letters.deleted_count

@@ -14,7 +14,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from routing.store.codec import moment
-from routing.store.mongo import archive, deadletters, leases, states
+from routing.store.mongo import archive, cdrs, deadletters, leases, states
 from routing.store.mongo.connection import Connection, Database
 from routing.store.port import Lease, Unusable
 
@@ -87,6 +87,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     archive.make_indexes,
     _states_by_position,
     deadletters.make_indexes,
+    cdrs.make_indexes,
 )
 
 

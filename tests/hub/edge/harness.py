@@ -22,6 +22,7 @@ from hub.edge.opening import Opening
 from hub.edge.own import Own
 from hub.edge.pipeline import Pipeline
 from hub.edge.push import Push
+from hub.edge.readback import ReadBack
 from hub.edge.relay import Relay
 from hub.edge.rewriting import Rewriting
 from hub.edge.undelivered import Undelivered
@@ -216,6 +217,7 @@ class Edge:
             authenticator=Authenticator(self.registry, onboarding, self),
             own=Own(PUBLIC, self.registry, onboarding, clients),
             rewriting=rewriting,
+            readback=ReadBack(self.store, rewriting),
             relay=relay,
             push=Push(chosen, log, self.waiting, self.clock, store_trouble=self.registry.store_trouble),
             opening=Opening(self.store, self.clock, again=(0.0,)),

@@ -118,7 +118,7 @@ async def test_a_party_is_shown_with_all_but_secrets(operator: Operating) -> Non
     } in told["endpoints"]
     assert told["settings"] == {
         "validate": "default", "form": None, "origins": [], "from": "hub", "page_limit": None, "user_agent": None,
-        "resync": True, "rate": None, "behind": False, "modules": {},
+        "resync": True, "rate": None, "behind": False, "custody": False, "deduplicates": False, "modules": {},
     }  # fmt: skip
     assert told["marks"] == [
         {
@@ -220,7 +220,7 @@ async def test_settings_change_only_what_is_given(operator: Operating) -> None:
         url = sample.endpoint_url("locations", InterfaceRole.SENDER)
     expected: dict[str, Any] = {
         "validate": "default", "form": None, "origins": [], "from": "hub", "page_limit": None, "user_agent": None,
-        "resync": True, "rate": None, "behind": False, "modules": {},
+        "resync": True, "rate": None, "behind": False, "custody": False, "deduplicates": False, "modules": {},
     }  # fmt: skip
     for change in (
         {"form": "raw"},

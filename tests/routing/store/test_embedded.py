@@ -136,6 +136,9 @@ async def test_a_file_of_an_older_release_is_brought_up_to_date_and_keeps_its_da
             connection.execute(f"DROP TABLE {table}")
         connection.execute("ALTER TABLE marks DROP COLUMN resync")
         connection.execute("DROP INDEX states_position")
+        connection.execute("DROP INDEX cdrs_held")
+        for column in ("rank", "custody", "held", "due", "recipient", "partition"):
+            connection.execute(f"ALTER TABLE cdrs DROP COLUMN {column}")
         connection.execute("PRAGMA user_version=1")
     connection.close()
     await store.start()
