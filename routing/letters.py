@@ -11,8 +11,8 @@ from routing.store.port import CdrRecord
 
 def id_of_cdr(record: CdrRecord) -> str:
     """Of a CDR and recipient as it was taken: taken again, it is another letter."""
-    key = record.key
-    return id_of("cdr", key.owner, key.cdr_id, key.recipient, *record.position)
+    key, taken = record.key, record.custody.event if record.custody is not None else ""
+    return id_of("cdr", key.owner, key.cdr_id, key.recipient, taken)
 
 
 def of_cdr(record: CdrRecord, after: Custody, reason: Reason, detail: str, *, now: int, platform: str) -> DeadLetter:
@@ -25,3 +25,11 @@ def of_cdr(record: CdrRecord, after: Custody, reason: Reason, detail: str, *, no
         request_id=after.request_id, stood=exchange_of(topic, after.partition, *record.position),
         attempts=after.attempts, version=after.turn, size=len(record.payload), body=record.payload[:BODY_BYTES],
     )  # fmt: skip
+
+
+def sentence(letter: DeadLetter) -> str:
+    """What an operator is told of it."""
+    return (
+        f"the CDR {letter.object_id[:40]} of {letter.owner} for {letter.recipient} is a dead letter ({letter.reason}),"
+        f" {letter.id}: {letter.detail}"
+    )

@@ -72,8 +72,10 @@ class Attempts:
             return lambda: self._on(record, custody.waits, result, attempted(now, result, now))
         assert record.custody is not None  # noqa: S101  # what makes it one of these
         mine = replace(record, custody=custody.attempting(record.custody, now, by))
+        if not permit():
+            return None
         self._unsent.add(by)  # until the first byte may go
-        if not permit() or not await self._begun(mine):
+        if not await self._begun(mine):
             return None
         asked: list[bool] = []
 
@@ -180,10 +182,7 @@ class Attempts:
             await self._reach.until_there(lambda: store.drop(letter.id, version=letter.version))
             return
         self._observer.dead_letter(reason)
-        self._observer.trouble(
-            f"the CDR {record.key.cdr_id[:40]} of {record.key.owner} for {record.key.recipient} is a dead letter"
-            f" ({reason}), {letter.id}: {why}"
-        )
+        self._observer.trouble(letters.sentence(letter))
         self._told(End(ended, event, outcome, why))
 
     async def _step(self, record: CdrRecord) -> bool:

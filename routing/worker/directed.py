@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 from connectors.errors import EngineAway, NotConnected, OcpiError, OutcomeUnknown
 from connectors.values import Module, PartyId
-from routing import cdrs, replies
+from routing import cdrs, custody, replies
 from routing.clock import Clock
+from routing.custody import Came
+from routing.deadletters import attempted
 from routing.directory import Hosted
 from routing.event import Event
 from routing.fold import Request
-from routing.log.port import Log
+from routing.log.port import Log, Position
 from routing.outbound import Answered, speaker
 from routing.policy import GO_ON, DeliverySettings, Outcome, ended
 from routing.repeat import may_repeat, saw
@@ -40,8 +42,8 @@ Permit = Callable[[], bool]
 class Served:
     """How a directed push ended: for the outcome record, and the state that it leaves, if any.
 
-    With `recording` its recipient has answered and the caller has not: that comes once this is awaited, which may
-    take as long as the store is away, and gives the rest of what is to be said.
+    With `recording` its recipient has had it and the caller is not answered: that comes once this is awaited, which
+    may take as long as the store is away.
     """
 
     outcome: Outcome
@@ -230,9 +232,14 @@ class DirectedPushes:
             to = self._ready(event)
             answered = await self._send(item, to, permit)
         except NotConnected as error:
-            if (kept := await self._keep(item, error, begun)) is None:
+            # one who may not send may not promise to, either
+            if not permit() or (kept := await self._keep(item, error, begun)) is None:
                 raise
             return kept
+        except OcpiError as error:
+            if custody.came(error) is not Came.UNKNOWN or not self._keeping.remembers(event, record):
+                raise
+            return self._unknown(event, position, record, error, begun)
 
         async def recording() -> None:
             location = await self._located(event, to, answered)
@@ -245,6 +252,19 @@ class DirectedPushes:
 
         left = aftermath.answered(event, position, answered)
         return Served(Outcome.ANSWERED, str(answered.status_code), answered.ms, left, recording)
+
+    def _unknown(
+        self, event: Event, position: Position, known: CdrRecord | None, error: OcpiError, begun: int
+    ) -> Served:
+        """It may have arrived: that is recorded, then its sender decides."""
+        tried = attempted(begun, error, self._clock.utc())
+
+        async def recording() -> None:
+            await self._keeping.unknown(event, _cdr_key(event), position, known, tried)
+            self.refuse(event, error)
+
+        left = aftermath.touched(event, position, unconfirmed=True)
+        return Served(Outcome.UNKNOWN, f"{error.status_code} {error.message}", left=left, recording=recording)
 
     async def _keep(self, item: Directed, error: NotConnected, begun: int) -> Served | None:
         """Nothing of it was sent: where its recipient wants that, it is the hub's from here on."""

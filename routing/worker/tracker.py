@@ -36,8 +36,7 @@ class Entry:
     worker's monotonic clock when it was let in, `size` the body's bytes, `held` whether they count as held for
     somebody, `closed` that it ended for everyone. `identity` are event, correlation and request id. `fold` are those
     that it was folded with while a replay window was read. `attempts` are those to recipients that did not take it at
-    the first one, as many as are kept. `custody` is the turn
-    of a CDR's custody whose end it tells of, else 0.
+    the first one, as many as are kept. `custody` is the turn of a CDR's custody whose end it tells of, else 0.
     """
 
     __slots__ = (

@@ -98,7 +98,7 @@ class Worker:
             told=lambda end: self.custody.ended(end),  # noqa: PLW0108 - it comes later
         )  # fmt: skip
         keeping = Keeping(
-            reach=reach, resolver=resolver, hold=hold, clock=clock, random=random,
+            reach=reach, resolver=resolver, hold=hold, clock=clock, random=random, observer=observer,
             told=lambda recipient: self.custody.expect(recipient),  # noqa: PLW0108 - as above
         )  # fmt: skip
         self.directed = DirectedPushes(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from random import Random
@@ -18,8 +20,11 @@ from routing.deadletters import DeadLetter, Reason
 from routing.directory import Directory, Status
 from routing.event import Operation
 from routing.log.faults import Faults
-from routing.store.port import CdrKey, CdrRecord
+from routing.outbound import Answered
+from routing.store.port import CdrKey, CdrRecord, StoreAway
+from routing.worker.ports import Push
 from tests.sim.loop import VirtualLoop
+from tests.sim.storing import SimulatedStore
 from tests.sim.stories import one, tell
 from tests.sim.world import CPO, EMSPS, HUB, World
 
@@ -69,6 +74,26 @@ async def redrive(world: World) -> None:
     (letter,) = letters(world)
     event = again.event_of(letter, id="again", now=world.clock.utc(), within=3000, revision=world.directory.revision)
     await world.log.publish(event.topic, event.key, events.encode(event), b"", within=3.0)
+
+
+class Arrivals:
+    """Counts the requests that may have arrived, by CDR: taken, or of which nobody knows."""
+
+    def __init__(self, world: World) -> None:
+        self.count: Counter[str] = Counter()
+        self._world = world
+        self._push = world.recipients.push
+
+    async def push(self, push: Push, *, within: float, permit: Callable[[], bool]) -> Answered:
+        id = str(json.loads(push.body)["id"])
+        before = attempts(self._world, id)
+        try:
+            answered = await self._push(push, within=within, permit=permit)
+        except BaseException:
+            self.count[id] += attempts(self._world, id) > before
+            raise
+        self.count[id] += answered.status_code < 2000
+        return answered
 
 
 def told(story: Callable[[World], Awaitable[None]]) -> None:
@@ -210,8 +235,62 @@ def test_without_the_setting_nothing_is_taken() -> None:
     tell(story)
 
 
+def test_p5_what_was_taken_late_is_not_sent_beside_a_repetition_of_which_nobody_knows() -> None:
+    """The write that takes it lands long after its sender was told that nobody knows, and posted it again."""
+
+    async def story(world: World) -> None:
+        store = world.processes[0].store
+        landing: list[asyncio.Task[None]] = []
+        write = store.write_cdr
+
+        async def late(record: CdrRecord) -> None:
+            async def land() -> None:
+                await asyncio.sleep(60)
+                await write(record)
+
+            landing.append(asyncio.create_task(land()))
+            raise StoreAway("no answer in this simulation")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SimulatedStore, "write_cdr", lambda self, record: late(record))
+            assert await post(world) == 4002
+        mood(world, "hanging")
+        await asyncio.sleep(10)
+        assert (await post(world), attempts(world)) == (4002, 1)
+        mood(world, "well")
+        await asyncio.gather(*landing)
+        await asyncio.sleep(600)
+        assert attempts(world) == 1
+        assert (await post(world), attempts(world)) == (1000, 2)
+
+    told(story)
+
+
+def test_p5_parked_and_posted_again_without_an_outcome_it_is_the_same_letter_and_goes_when_told() -> None:
+    async def story(world: World) -> None:
+        assert await post(world) == 1000
+        mood(world, "hanging")
+        await asyncio.sleep(60)
+        (first,) = letters(world)
+        assert (await post(world), attempts(world)) == (4002, 2)
+        (letter,) = letters(world)
+        assert (letter.id, letter.reason, held(world)) == (first.id, Reason.UNKNOWN, Held.PARKED)
+        assert letter.version > first.version
+        assert len(letter.attempts) == 3
+        mood(world, "well")
+        await asyncio.sleep(600)
+        assert attempts(world) == 2
+        await redrive(world)
+        await asyncio.sleep(20)
+        assert (record(world).status_code, attempts(world), letters(world)) == (1000, 3, [])
+
+    told(story)
+
+
 @pytest.mark.parametrize("seed", range(16))
-def test_p1_p5_hold_whatever_is_killed_and_whoever_believes_to_own_it(seed: int) -> None:
+def test_p1_p5_hold_whatever_is_killed_and_whoever_believes_to_own_it(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Moods change, workers join, are killed and cut off, the store goes away: each CDR that was taken ends with its
     recipient's answer or as a dead letter, and no two attempts of one ever overlap."""
     loop, random = VirtualLoop(), Random(seed)
@@ -221,7 +300,10 @@ def test_p1_p5_hold_whatever_is_killed_and_whoever_believes_to_own_it(seed: int)
         change(world)
         await world.start_process()
         mood(world, "refusing")
+        arrivals = Arrivals(world)
+        monkeypatch.setattr(world.recipients, "push", arrivals.push)
         ids = [f"C{n}" for n in range(6)]
+        posts = Counter(ids)
         taken = {id for id in ids if await post(world, id) == 1000}
         for _ in range(25):
             mood(world, random.choice(("well", "refusing", "busy", "hanging", "resetting", "lossy", "slow")))
@@ -240,6 +322,7 @@ def test_p1_p5_hold_whatever_is_killed_and_whoever_believes_to_own_it(seed: int)
             elif done < 0.6:
                 world.storing.go_away(random.choice((0.5, 3.0, 8.0)))
             elif done < 0.7 and (id := random.choice(ids)):
+                posts[id] += 1
                 if await post(world, id) == 1000:
                     taken.add(id)
             if not world.processes:
@@ -251,6 +334,7 @@ def test_p1_p5_hold_whatever_is_killed_and_whoever_believes_to_own_it(seed: int)
             stands = record(world, id)
             parked = any(one.object_id == id for one in letters(world))
             assert (stands.status_code is not None and 1000 <= stands.status_code < 2000) or parked, (id, stands)
+        assert arrivals.count <= posts, "it was sent again though it may have arrived, and nobody asked for it"
         for process in list(world.processes):
             world.kill(process)
         await asyncio.sleep(0)
