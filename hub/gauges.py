@@ -39,6 +39,18 @@ CONCURRENCY: Final = Gauge(
     "ocpi_hub_lane_concurrency", "Broadcasts that may be in flight towards a platform", ("platform",), Together.SUM
 )
 MARKS: Final = Gauge("ocpi_hub_marks", "Partitions marked for resync", ("platform",), Together.SUM)
+CUSTODY: Final = Gauge(
+    "ocpi_hub_custody",
+    "CDRs that the hub took: waiting or attempting, parked without an outcome, given_up",
+    ("held",),
+    Together.SUM,
+)
+CUSTODY_OLDEST: Final = Gauge(
+    "ocpi_hub_custody_oldest_seconds",
+    "How long the oldest of them has been so; of several processes the worst",
+    ("held",),
+    Together.WORST,
+)
 BEHIND: Final = Gauge(
     "ocpi_hub_behind_seconds",
     "How long the record that a worker read last had been on the log; of several processes the worst",

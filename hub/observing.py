@@ -5,14 +5,17 @@ from __future__ import annotations
 import structlog
 
 from hub import gauges
+from hub.counts import Labels
 from hub.metrics import LaneDepth, Metrics
 from routing.clock import Clock
+from routing.custody import Held
 from routing.deadletters import Reason
 from routing.policy import Outcome
 from routing.worker.worker import Worker
 
 log = structlog.get_logger(__name__)
 
+_HELD: tuple[Held, ...] = tuple(held for held in Held if held is not Held.ENDED)
 _AGAIN_AFTER = 10.0
 _REMEMBERED = 100
 
@@ -55,7 +58,7 @@ class Observing:
         self._metrics.resynced(module, outcome)
 
 
-def watch(metrics: Metrics, worker: Worker) -> None:
+def watch(metrics: Metrics, worker: Worker, clock: Clock) -> None:
     """Let the scrape see the lanes and the marks of this worker, and how far it is behind."""
     metrics.watch(
         lanes=lambda: [
@@ -66,5 +69,21 @@ def watch(metrics: Metrics, worker: Worker) -> None:
     )
     delivery = worker.delivery
     metrics.gauge(gauges.CONCURRENCY, lambda: [((id,), float(delivery.at_once(id))) for id in list(delivery.lanes)])
+    metrics.gauge(gauges.CUSTODY, lambda: _custody(worker))
+    metrics.gauge(gauges.CUSTODY_OLDEST, lambda: _oldest(worker, clock.utc()))
     metrics.gauge(gauges.BEHIND, lambda: [((), worker.behind)])
     metrics.gauge(gauges.UNSETTLED, lambda: [((), worker.unsettled())])
+
+
+def _custody(worker: Worker) -> list[tuple[Labels, float]]:
+    found: dict[Held, int] = dict.fromkeys(_HELD, 0)
+    for one in worker.custody.counts:
+        found[one.held] += one.count
+    return [((held.value,), count) for held, count in found.items()]
+
+
+def _oldest(worker: Worker, now: int) -> list[tuple[Labels, float]]:
+    found: dict[Held, int] = dict.fromkeys(_HELD, now)
+    for one in worker.custody.counts:
+        found[one.held] = min(found[one.held], one.oldest)
+    return [((held.value,), (now - since) / 1000) for held, since in found.items()]

@@ -32,7 +32,7 @@ _NOT_TAKEN: Final = frozenset((401, 403, 404, 405, 413, 429, 503))
 
 class Held(StrEnum):
     """How it stands: it WAITS for its next attempt, is ATTEMPTED at this moment, is PARKED because an attempt ended
-    without an outcome, is GIVEN_UP, or has ENDED with its recipient's answer."""
+    without an outcome, is GIVEN_UP, or has ENDED with its recipient's answer, or because an operator dropped it."""
 
     WAITING = "waiting"
     ATTEMPTING = "attempting"
@@ -178,6 +178,11 @@ def over(custody: Custody, tried: Attempted) -> Custody:
     """Its recipient has answered for good."""
     attempts = bounded((*custody.attempts, tried))
     return replace(custody, held=Held.ENDED, turn=custody.turn + 1, due=None, attempts=attempts)
+
+
+def dropped(custody: Custody) -> Custody:
+    """Somebody has decided that nothing more is done for it."""
+    return replace(custody, held=Held.ENDED, turn=custody.turn + 1, due=None)
 
 
 def anew(custody: Custody, now: int) -> Custody:

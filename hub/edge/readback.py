@@ -22,6 +22,7 @@ _TOLD = {
     Held.ATTEMPTING: "the hub holds this CDR, and is delivering it",
     Held.PARKED: "the hub sent this CDR and does not know whether it arrived; its operator has been told",
     Held.GIVEN_UP: "the hub could not deliver this CDR in seven days and gave up; its operator has been told",
+    Held.ENDED: "the operator of the hub decided to do nothing more for this CDR: it is not known to have arrived",
 }
 
 

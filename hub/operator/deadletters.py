@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
 from aiohttp import web
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from uuid_utils import uuid7
 
 from connectors.errors import EngineAway
+from connectors.values import Module
 from hub.operator import shapes
 from hub.operator.answers import answer, failure
 from hub.operator.asked_for import moment_of, party_of
@@ -18,11 +19,12 @@ from hub.operator.operations import Asked, Operation, Operations
 from hub.operator.pages import LARGEST, PageQuery, page
 from hub.operator.requests import Letters, Nothing
 from hub.operator.views import Json, when
-from routing import again, event
+from routing import again, custody, event
 from routing.clock import Clock
 from routing.deadletters import Attempted, DeadLetter, Reason, Wanted
+from routing.letters import id_of_cdr
 from routing.log.port import Log, LogError
-from routing.store.port import Store
+from routing.store.port import CdrKey, Store
 
 PUBLISH_MS: Final = 3000
 """So long the log has to take what is sent again."""
@@ -58,6 +60,7 @@ class DeadLettersApi:
     """The handlers. Raises what `hub.operator.app` turns into sentences."""
 
     def __init__(self, store: Store, sending: Sending) -> None:
+        self._store = store
         self._letters = store.letters
         self._sending = sending
 
@@ -118,9 +121,20 @@ class DeadLettersApi:
         """Drop these for good: nobody is sent anything of them."""
         done = []
         for id in asked.body.letters:
+            await self._end_custody(id)
             gone = await self._letters.drop(id)
             done.append(_done(id, "dropped", "") if gone else _done(id, "gone", "there is none of this id any more"))
         return answer({"letters": done})
+
+    async def _end_custody(self, id: str) -> None:
+        """A CDR whose letter is dropped waits for nobody's decision any more."""
+        letter = await self._letters.read(id)
+        if letter is None or letter.module != Module.CDRS or letter.owner is None:
+            return
+        record = await self._store.read_cdr(CdrKey(letter.owner, letter.object_id.upper(), letter.recipient))
+        if record is not None and record.awaited and record.custody is not None and id_of_cdr(record) == id:
+            if not record.custody.live and record.custody.turn == letter.version:
+                await self._store.step_cdr(replace(record, custody=custody.dropped(record.custody)))
 
 
 def wanted(query: LetterQuery) -> Wanted:

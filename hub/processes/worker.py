@@ -28,7 +28,7 @@ def make_worker(common: Common, member: str = "") -> Worker:
         rates=common.rates,
         member=member or common.name,
     )  # fmt: skip
-    watch(common.metrics, worker)
+    watch(common.metrics, worker, common.clock)
     return worker
 
 

@@ -7,14 +7,13 @@ store outlives a killed process. `Hooks` decide how long things take and what fa
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from connectors.values import PartyId, Role
 from routing.agreements import Agreement
-from routing.custody import Custody
+from routing.custody import Custody, Held
 from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
 from routing.policies import Policy
@@ -300,9 +299,11 @@ class MemoryStore:
 
     async def count_custody(self) -> Sequence[CustodyCount]:
         await self._before("count_custody")
-        found = Counter((one.key.recipient, held.held, held.partition) for one, held in self._in_custody())
+        since: dict[tuple[PartyId, Held, int], list[int]] = {}
+        for one, custody in self._in_custody():
+            since.setdefault((one.key.recipient, custody.held, custody.partition), []).append(one.recorded)
         await self._after("count_custody")
-        return [CustodyCount(*where, count) for where, count in found.items()]
+        return [CustodyCount(*where, len(found), min(found)) for where, found in since.items()]
 
     async def list_custody(self, wanted: CustodyWanted, *, limit: int) -> Sequence[CdrRecord]:
         await self._before("list_custody")
@@ -323,7 +324,7 @@ class MemoryStore:
 
     def _in_custody(self) -> Iterator[tuple[CdrRecord, Custody]]:
         for record in self.data.cdrs.values():
-            if record.custody is not None and record.status_code is None:
+            if record.custody is not None and record.awaited:
                 yield record, record.custody
 
     # --- marks -------------------------------------------------------------------------------------------------------

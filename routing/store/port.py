@@ -173,6 +173,11 @@ class CdrRecord:
     custody: Custody | None = None
 
     @property
+    def awaited(self) -> bool:
+        """Whether it is found as one in custody: the hub delivers it, or somebody is to decide."""
+        return self.custody is not None and self.custody.held is not Held.ENDED and self.status_code is None
+
+    @property
     def rank(self) -> tuple[Position, int]:
         """What may take its place: an answer beside none, and of two answers the one that it was taken by."""
         if self.status_code is None:
@@ -193,12 +198,16 @@ class CdrRecord:
 
 @dataclass(frozen=True, slots=True)
 class CustodyCount:
-    """How many CDRs for one recipient, in one partition of their topic, stand how."""
+    """How many CDRs for one recipient, in one partition of their topic, stand how; the `oldest` since when (UTC ms).
+
+    Those that wait do so since they were taken, the others since they were given up or parked.
+    """
 
     recipient: PartyId
     held: Held
     partition: int
     count: int
+    oldest: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,7 +366,7 @@ class Store(Protocol):
         """
 
     async def count_custody(self) -> Sequence[CustodyCount]:
-        """Those in custody or that were given up, of which no answer is recorded."""
+        """Those in custody, and those that were given up or parked until somebody decides."""
 
     async def list_custody(self, wanted: CustodyWanted, *, limit: int) -> Sequence[CdrRecord]:
         """By their due moment, then by key."""

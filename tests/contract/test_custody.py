@@ -147,14 +147,18 @@ async def test_they_are_listed_by_when_they_are_due(store: Store) -> None:
 
 
 async def test_they_are_counted_by_recipient_and_partition(store: Store) -> None:
-    for id in ("C1", "C2"):
-        await store.write_cdr(taken(id))
+    await store.write_cdr(taken("C1"))
+    await store.write_cdr(replace(taken("C2"), recorded=900))
     await store.write_cdr(taken("C3", to=OTHER, partition=4))
     lost = taken("C3", to=OTHER, partition=4)
     assert lost.custody is not None
     assert await store.step_cdr(on(lost, custody.parked(lost.custody, Attempted(1, 0, 4002))))
     found = sorted(await store.count_custody(), key=lambda one: one.recipient)
-    assert found == [CustodyCount(EMSP, Held.WAITING, 3, 2), CustodyCount(OTHER, Held.PARKED, 4, 1)]
+    assert found == [CustodyCount(EMSP, Held.WAITING, 3, 2, 900), CustodyCount(OTHER, Held.PARKED, 4, 1, 1000)]
+    parked = await store.read_cdr(lost.key)
+    assert parked is not None and parked.custody is not None
+    assert await store.step_cdr(on(parked, custody.dropped(parked.custody)))
+    assert [one.recipient for one in await store.count_custody()] == [EMSP], "nobody is to decide it any more"
 
 
 async def test_what_is_in_custody_does_not_expire(store: Store) -> None:

@@ -130,6 +130,8 @@ def test_a_letter_names_the_cdr_as_it_was_taken() -> None:
     letter = letters.of_cdr(record(taken()), after, Reason.UNKNOWN, "why", now=99, platform="p")
     assert (letter.version, letter.body, letter.stood) == (after.turn, POSTED.payload, "cdrs-3-1-9")
     assert letters.of_cdr(record(after), after, Reason.CUSTODY, "", now=1, platform="").id == letter.id
-    other = replace(record(after), position=Position(1, 10))
+    again = replace(record(after), position=Position(1, 10))
+    assert letters.id_of_cdr(again) == letter.id, "posted again without an outcome it is as it was"
+    other = record(replace(after, event="another"))
     assert letters.id_of_cdr(other) != letter.id
     assert PartyId.parse(str(letter.recipient)) == EMSP

@@ -24,8 +24,8 @@ from routing.outbound import Answered
 from routing.store.port import CdrKey, CdrRecord, StoreAway
 from routing.worker.ports import Push
 from tests.sim.loop import VirtualLoop
-from tests.sim.storing import SimulatedStore
 from tests.sim.stories import one, tell
+from tests.sim.storing import SimulatedStore
 from tests.sim.world import CPO, EMSPS, HUB, World
 
 KEPT = EMSPS[2]
@@ -273,6 +273,7 @@ def test_p5_parked_and_posted_again_without_an_outcome_it_is_the_same_letter_and
         await asyncio.sleep(60)
         (first,) = letters(world)
         assert (await post(world), attempts(world)) == (4002, 2)
+        await asyncio.sleep(5)
         (letter,) = letters(world)
         assert (letter.id, letter.reason, held(world)) == (first.id, Reason.UNKNOWN, Held.PARKED)
         assert letter.version > first.version

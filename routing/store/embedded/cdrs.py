@@ -53,11 +53,11 @@ def step(connection: sqlite3.Connection, record: CdrRecord) -> bool:
 
 def count(connection: sqlite3.Connection) -> Sequence[CustodyCount]:
     rows = connection.execute(
-        "SELECT recipient, held, partition, count(*) FROM cdrs WHERE held IS NOT NULL GROUP BY 1, 2, 3"
+        "SELECT recipient, held, partition, count(*), min(recorded) FROM cdrs WHERE held IS NOT NULL GROUP BY 1, 2, 3"
     )
     return [
-        CustodyCount(PartyId(party[:2], party[2:]), Held(held), partition, found)
-        for party, held, partition, found in rows.fetchall()
+        CustodyCount(PartyId(party[:2], party[2:]), Held(held), partition, found, oldest)
+        for party, held, partition, found, oldest in rows.fetchall()
     ]
 
 
@@ -83,7 +83,7 @@ def _fields(record: CdrRecord) -> dict[str, Any]:
     }  # fmt: skip
     if held is not None:
         fields["custody"] = custody.encode(held)
-        if record.status_code is None:
+        if record.awaited:
             fields |= {
                 "held": held.held.value, "due": held.due, "recipient": "".join(record.key.recipient),
                 "partition": held.partition,

@@ -56,12 +56,14 @@ async def step(db: Database, record: CdrRecord) -> bool:
 
 
 async def count(db: Database) -> Sequence[CustodyCount]:
-    group = {"_id": {"recipient": "$recipient", "held": "$held", "partition": "$partition"}, "count": {"$sum": 1}}
+    group = {"_id": {"recipient": "$recipient", "held": "$held", "partition": "$partition"}, "count": {"$sum": 1},
+             "oldest": {"$min": "$recorded"}}  # fmt: skip
     asked: list[Document] = [{"$match": {"held": {"$in": [held.value for held in Held]}}}, {"$group": group}]
     found = await db["cdrs"].aggregate(asked).to_list(None)
     return [
         CustodyCount(
-            _party(one["_id"]["recipient"]), Held(one["_id"]["held"]), one["_id"]["partition"], one["count"]
+            _party(one["_id"]["recipient"]), Held(one["_id"]["held"]), one["_id"]["partition"], one["count"],
+            one["oldest"],
         )
         for one in found
     ]  # fmt: skip
@@ -97,7 +99,7 @@ def _document(record: CdrRecord) -> Document:
     }
     if held is not None:
         document |= {"custody": custody.encode(held), "turn": held.turn}
-        if record.status_code is None:
+        if record.awaited:
             document |= {
                 "held": held.held.value,
                 "due": held.due,
