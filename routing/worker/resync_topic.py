@@ -31,6 +31,7 @@ from routing.worker.unfinished import lowest_part
 
 _BATCH: Final = 100
 _TOLD_EVERY: Final = 1.0
+_LOOK_EVERY: Final = 0.25
 _UNWELL: Final = 3
 """So many objects in a row that a platform does not take: it is not the objects."""
 
@@ -98,6 +99,8 @@ class TopicResync:
             raise Ended
         await self._around.outcomes.flush()
         for tp in self._tps:
+            await self._gone_out(tp)
+        for tp in self._tps:
             await self._finish(tp)
         return self._whole
 
@@ -123,6 +126,16 @@ class TopicResync:
         if self._party is None:
             for _ in self._around.resolver.left_out(self._platform):
                 self._around.observer.resynced(self._module, Outcome.SKIPPED)
+
+    async def _gone_out(self, tp: TopicPartition) -> None:
+        """What was read by now has ended here: it goes out whole only while the mark is there, and who owns the
+        partition next, and reads it again, would know nothing of that."""
+        tracker = self._owned[tp].tracker
+        to = tracker.read_to
+        while tracker.waits_for(self._platform, to):
+            if not self._may(tp):
+                raise Ended
+            await asyncio.sleep(_LOOK_EVERY)
 
     def _may(self, tp: TopicPartition) -> bool:
         """Whether it is ours as it was when this run began: lost and back again, its mark is another's work."""

@@ -156,6 +156,14 @@ class Tracker:
             self.entries = deque(entry for entry in self.entries if not entry.settled)
             self._settled = 0
 
+    def waits_for(self, platform: str, below: Position) -> bool:
+        """Whether something from below this position is yet to end for this platform, or to be let in."""
+        return any(
+            not entry.leader.sealed or platform in entry.leader.open.values()
+            for entry in self.entries
+            if entry.position < below and not entry.settled
+        )
+
     def oldest(self) -> Entry | None:
         """The first that is not settled."""
         self.settled_to()

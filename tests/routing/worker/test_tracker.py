@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from connectors.values import PartyId
 from routing.log.port import Record
+from routing.policy import Outcome
 from routing.worker.tracker import Entry, Tracker
 from tests.routing.events import at
+
+EMSP = PartyId("DE", "EMS")
 
 
 def entry(offset: int) -> Entry:
@@ -36,3 +40,18 @@ def test_what_is_settled_behind_one_that_is_not_takes_no_room() -> None:
     assert tracker.settled_to() == at(0)
     tracker.settle(first)
     assert tracker.settled_to() == at(10_000)
+
+
+def test_it_waits_for_a_platform_while_something_is_open_there_or_not_let_in() -> None:
+    tracker = Tracker(at(0))
+    there, elsewhere, unread = (entry(offset) for offset in (1, 2, 3))
+    for one in (there, elsewhere, unread):
+        tracker.add(one)
+    there.opened(EMSP, "p")
+    elsewhere.opened(EMSP, "q")
+    there.sealed = elsewhere.sealed = True
+    assert [tracker.waits_for("p", at(below)) for below in (1, 2, 3, 4)] == [False, True, True, True]
+    there.ended(EMSP, Outcome.DELIVERED)
+    assert [tracker.waits_for("p", at(below)) for below in (3, 4)] == [False, True], "the last one is not let in"
+    tracker.settle(unread)
+    assert not tracker.waits_for("p", at(9))
