@@ -20,6 +20,12 @@ app = typer.Typer(no_args_is_help=True, help="The parties of the running hub.")
 
 Json = listing.Json
 _NONE = "none"
+_HELD = {
+    "waiting": "waiting to be delivered",
+    "attempting": "being delivered",
+    "parked": "sent without an outcome, for somebody to decide (deadletter list --reason unknown)",
+    "given_up": "given up after seven days (deadletter list --reason custody)",
+}
 
 Country = Annotated[str, typer.Argument(metavar="COUNTRY", help="country_code, two letters")]
 Party = Annotated[str, typer.Argument(metavar="PARTY", help="party_id, up to three characters")]
@@ -313,6 +319,8 @@ def _print(shown: dict[str, Any], *, json: bool) -> None:
     output.line(f"complete in lists of everybody's: {_complete(shown)}")
     for terms, modules in _delivery(shown):
         output.line(f"delivery of {modules}: {terms}")
+    for row in shown["custody"]:
+        output.line(f"CDRs in custody: {row['count']} {_HELD[row['held']]}, the oldest since {row['oldest']}")
     for row in shown["pulls"]:
         output.line(f"list of {row['module']}: {pulling.told(row)}")
     for row in shown["resyncs"]:

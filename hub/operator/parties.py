@@ -70,8 +70,10 @@ class Parties:
         directory = self._desk.registry.directory
         delivery = of_party(directory.policies, party)
         resyncs = [resync.told(one, marks, directory) for one in await read_asked(self._store, party)]
+        custody = await self._store.count_custody()
         shown = views.shown(
-            party, platforms, marks, since, pulls, asked, delivery=delivery, resyncs=resyncs, beyond=directory.beyond
+            party, platforms, marks, since, pulls, asked, delivery=delivery, resyncs=resyncs, custody=custody,
+            beyond=directory.beyond,
         )
         return _unknown(party) if shown is None else answer(shown)
 

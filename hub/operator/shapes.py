@@ -186,6 +186,16 @@ class ResyncAsked(Shape):
     resyncs: list[ResyncShown]
 
 
+class CustodyShown(Shape):
+    """CDRs that the hub took for the party and that are not done with."""
+
+    held: Literal["waiting", "attempting", "parked", "given_up"] = Field(
+        description="parked: sent, and nobody knows whether it arrived. given_up: its seven days are over"
+    )
+    count: int
+    oldest: Moment = Field(description="Since when the oldest is so")
+
+
 class PartyShown(Shape):
     party: PartyText
     country_code: str
@@ -193,6 +203,7 @@ class PartyShown(Shape):
     status: Status
     complete: dict[str, Moment] = Field(description="The modules of which the hub has all that it owns, and since when")
     pulls: list[PullShown] = Field(description="The lists that are read from the platforms that host it")
+    custody: list[CustodyShown] = Field(description="CDRs that the hub holds for it, none where there are none")
     delivery: list[ModuleTerms] = Field(description="By which terms it is sent what is for it, module by module")
     resyncs: list[ResyncShown] = Field(description="What was asked for last to be sent to it once more")
     platforms: list[PlatformShown] = Field(description="That host it or did, the present one first")

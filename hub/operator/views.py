@@ -9,8 +9,9 @@ from typing import Any
 from connectors.values import PartyId, Role
 from hub.pulling.progress import Progress
 from routing.clientinfo import status_of
+from routing.custody import Held
 from routing.directory import Party, Platform
-from routing.store.port import Mark
+from routing.store.port import CustodyCount, Mark
 
 Json = dict[str, Any]
 
@@ -86,12 +87,13 @@ def shown(
     *,
     delivery: Sequence[Json],
     resyncs: Sequence[Json],
+    custody: Sequence[CustodyCount],
     beyond: BeyondOf = nobody,
 ) -> Json | None:
     """Everything of a party and the platforms that host it or did; None when the hub does not know it.
 
     `complete` is since when (UTC ms) the hub has all that it owns of a module, `asked` when a list was asked for last,
-    `delivery` its terms by module; `resyncs` are told already.
+    `delivery` its terms by module, `custody` what the hub holds for whomever; `resyncs` are told already.
     """
     parties = {platform.id: list(hosted(platform, beyond(platform.id))) for platform in platforms}
     hosts = [platform for platform in platforms if any(one.id == party for one, _ in parties[platform.id])]
@@ -110,10 +112,22 @@ def shown(
             for key in sorted(pulls.keys() | asked.keys())
             if key[0] in {platform.id for platform in hosts}
         ],
+        "custody": _custody([one for one in custody if one.recipient == party]),
         "delivery": list(delivery),
         "resyncs": list(resyncs),
         "platforms": [platform_shown(platform, party, marks, beyond(platform.id)) for platform in hosts],
     }
+
+
+def _custody(counts: Sequence[CustodyCount]) -> list[Json]:
+    """How many CDRs stand how, of all partitions together."""
+    found: list[Json] = []
+    for held in Held:
+        these = [one for one in counts if one.held is held]
+        if these:
+            oldest = min(one.oldest for one in these)
+            found.append({"held": held, "count": sum(one.count for one in these), "oldest": when(oldest)})
+    return found
 
 
 def _pull(platform: str, module: str, known: Progress | None, asked: int) -> Json:

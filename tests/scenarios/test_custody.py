@@ -97,6 +97,9 @@ async def test_p5_an_attempt_without_an_outcome_is_parked_as_a_dead_letter_and_g
             assert [one["status_code"] for one in shown["tried"]] == [4003, 4002]
             assert hub.metrics()["ocpi_hub_dead_letters_total{reason=unknown}"] == 1
             assert len(got(emsp, "cdrs")) == 1
+            (held,) = (await said(hub, "party", "show", *party_of(emsp)))["custody"]
+            assert (held["held"], held["count"]) == ("parked", 1)
+            await eventually(lambda: hub.metrics()["ocpi_hub_custody{held=parked}"] == 1, within=WITHIN)
             emsp.faults.clear(rule)
             hub.stop()
             await hub.start_again()
@@ -106,6 +109,7 @@ async def test_p5_an_attempt_without_an_outcome_is_parked_as_a_dead_letter_and_g
             assert await said(hub, "deadletter", "list") == []
             check(await post(cpo, emsp, cdr), 201, 1000)
             assert len(got(emsp, "cdrs")) == 2
+            assert (await said(hub, "party", "show", *party_of(emsp)))["custody"] == []
 
 
 async def test_a_refusal_is_final_and_read_back_and_a_repeated_attempt_follows_a_lost_one_where_that_is_safe(

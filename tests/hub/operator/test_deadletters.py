@@ -8,11 +8,17 @@ from typing import Any
 
 import pytest
 
+from connectors.errors import NotConnected
 from connectors.values import PartyId
+from routing import custody
+from routing.custody import Held
 from routing.deadletters import Attempted, DeadLetter, Reason
 from routing.event import Event, decode
-from routing.log.port import TopicPartition
+from routing.letters import of_cdr
+from routing.log.port import Position, TopicPartition
+from routing.store.port import CdrKey, CdrRecord
 from tests.hub.operator.operating import Operating, operating
+from tests.routing.events import event
 
 CPO, EMSP = PartyId("NL", "TNM"), PartyId("DE", "EMS")
 LETTER = DeadLetter(
@@ -130,3 +136,23 @@ async def test_what_is_dropped_is_gone(operator: Operating) -> None:
 @pytest.mark.parametrize("body", [{"letters": []}, {"letters": ["a"] * 101}, {}, {"letters": ["a"], "colour": 1}])
 async def test_a_body_that_is_none_is_refused(operator: Operating, body: Any) -> None:
     assert (await operator.call("POST", "/api/deadletters/redrive", body))[0] == 400
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_a_cdr_whose_letter_is_dropped_waits_for_nobody_unless_it_goes_on(operator: Operating, again: bool) -> None:
+    store = operator.hub.store
+    pushed = event("POST", module="cdrs", object_id="C1", path=(), audience=EMSP)
+    tried = custody.never_begun(1, NotConnected("nobody there"))
+    held = custody.taken(pushed, 3, 1000, 0.5, tried)
+    record = CdrRecord(CdrKey(pushed.owner, "C1", EMSP), b"{}", Position(1, 5), 1000, custody=held)
+    parked = replace(record, custody=custody.parked(held, tried))
+    assert parked.custody is not None
+    letter = of_cdr(record, parked.custody, Reason.UNKNOWN, "why", now=1000, platform="p")
+    await store.write_cdr(record)
+    await store.step_cdr(parked)
+    await store.letters.put(letter)
+    if again:
+        await store.step_cdr(replace(parked, custody=custody.anew(parked.custody, 2000)))
+    status, told = await operator.call("POST", "/api/deadletters/drop", {"letters": [letter.id]})
+    assert (status, told["letters"][0]["done"]) == (200, "dropped")
+    assert [one.held for one in await store.count_custody()] == ([Held.WAITING] if again else [])
