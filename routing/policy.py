@@ -60,6 +60,7 @@ class DeliverySettings:
     resync_attempts: int = 3
     resync_pause: float = 1.0
     resync_pause_most: float = 10.0
+    resync_rounds: int = 30
     custody_at_once: int = 4
 
 

@@ -37,6 +37,7 @@ class Lane:
 
     `in_line`: its turn will come. `paced`: a timer will wake it, when the platform's rate allows another request.
     `rests`: so many answers of the platform asked for a pause that is not over.
+    `took` is when the platform answered last that it took something (monotonic clock).
     """
 
     def __init__(self, platform: str) -> None:
@@ -45,6 +46,7 @@ class Lane:
         self.ready: dict[Line, Shares] = {line: Shares() for line in Line}
         self.begun_now: dict[Line, int] = dict.fromkeys(Line, 0)
         self.waiting = 0
+        self.took: float | None = None
         self.in_line = False
         self.paced = False
         self.rests = 0

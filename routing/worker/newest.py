@@ -80,6 +80,7 @@ class Newests:
                 self._mark(lane, slot, "it did not take the parts of an object whose whole is not known")
         if outcome is Outcome.DELIVERED:
             lane.remember(slot.key, state.position, whole=True)
+            lane.took = self._clock.monotonic()
         return outcome
 
     async def _send(

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from connectors.errors import NotConnected
 from connectors.values import PartyId
-from routing import asked
+from routing import asked, letters
 from routing.clock import Clock
+from routing.deadletters import Reason
 from routing.directory import Hosted
 from routing.event import key
 from routing.log.port import Log, Position, TopicPartition, partition_of
@@ -27,6 +29,7 @@ from routing.worker.ports import Observer, Resolver
 from routing.worker.reach import Reach
 from routing.worker.resynced import Resynced, record
 from routing.worker.slot import Newest
+from routing.worker.stubborn import Stubborn, What
 from routing.worker.unfinished import lowest_part
 
 _BATCH: Final = 100
@@ -57,6 +60,7 @@ class Around:
     observer: Observer
     clock: Clock
     settings: DeliverySettings
+    stubborn: Stubborn
 
     def may(self, tp: TopicPartition) -> bool:
         """Whether marks of this partition may be worked off here and now."""
@@ -207,8 +211,36 @@ class TopicResync:
             outcome = await item.done
             if outcome is not None:
                 break
+        if outcome is None and await self._gives_up(state, tp, hosted, made):
+            outcome = Outcome.DEAD_LETTER
+        elif outcome is not None:
+            around.stubborn.over(What(state.key, hosted.party.id))
         self._say(tp, hosted, made, outcome or Outcome.MARKED, begun)
         return outcome
+
+    async def _gives_up(self, state: ObjectState, tp: TopicPartition, hosted: Hosted, made: Sequence[Newest]) -> bool:
+        """Whether it was a round too many: then it is a dead letter, and that is durable."""
+        around, party = self._around, hosted.party.id
+        what, lane = What(state.key, party), around.delivery.lanes.get(self._platform)
+        made_it = [one for item in made for one in item.attempts if one[3] != NotConnected.status_code]
+        took = lane.took if lane is not None else None
+        tried = around.stubborn.failed(what, made_it, now=around.clock.monotonic(), took=took)
+        if tried is None:
+            return False
+        letter = letters.of_state(state, event_of(state, tp), tp, party, self._platform, tried, around.clock.utc())
+        kept = around.reach.store.letters
+        try:
+            known = await around.reach.once(partial(kept.read, letter.id))
+            if known is not None:
+                letter = replace(letter, version=known.version + 1)
+            await around.reach.once(partial(kept.put, letter))
+        except StoreAway as error:
+            around.reach.missed(error)
+            return False
+        around.stubborn.over(what)
+        around.observer.dead_letter(Reason.RESYNC)
+        around.observer.trouble(letters.sentence(letter))
+        return True
 
     def _say(self, tp: TopicPartition, hosted: Hosted, made: Sequence[Newest], outcome: Outcome, begun: int) -> None:
         """It was an exchange, where any request was made."""

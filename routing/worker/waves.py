@@ -137,6 +137,8 @@ class Waves:
         """The newest entry of a wave ended so; those folded into it were superseded by it."""
         del slot.queue[0]
         lane.waiting -= 1
+        if outcome is Outcome.DELIVERED:
+            lane.took = self._clock.monotonic()
         party = slot.key.recipient
         superseded = outcome is Outcome.DELIVERED
         for entry in wave.entries[:-1]:

@@ -34,6 +34,7 @@ from routing.worker.resync_topic import Around
 from routing.worker.settling import Settling
 from routing.worker.slot import Line
 from routing.worker.states import States
+from routing.worker.stubborn import Stubborn
 from routing.worker.tracker import Entry
 from routing.worker.widths import Feeling, Widths
 
@@ -135,7 +136,7 @@ class Worker:
             Around(
                 log, reach, self.marks, self.delivery, resolver, owned=self._owned,
                 holds=self._consumer.holds, outcomes=self.settling.outcomes, observer=observer, clock=clock,
-                settings=settings,
+                settings=settings, stubborn=Stubborn(settings.resync_rounds),
             )
         )  # fmt: skip
         self._leaving = Leaving(

@@ -139,7 +139,9 @@ async def test_a_body_that_is_none_is_refused(operator: Operating, body: Any) ->
 
 
 @pytest.mark.parametrize("again", [False, True])
-async def test_a_cdr_whose_letter_is_dropped_waits_for_nobody_unless_it_goes_on(operator: Operating, again: bool) -> None:
+async def test_a_cdr_whose_letter_is_dropped_waits_for_nobody_unless_it_goes_on(
+    operator: Operating, again: bool
+) -> None:
     store = operator.hub.store
     pushed = event("POST", module="cdrs", object_id="C1", path=(), audience=EMSP)
     tried = custody.never_begun(1, NotConnected("nobody there"))
