@@ -150,6 +150,7 @@ class Marks:
 
     # --- working them off --------------------------------------------------------------------------------------------
     # Each is conditional on the record's revision: False where somebody else has changed it, and then it is read anew.
+    # What has not begun neither goes on nor ends: it is another than the one that did, read when that was given up.
 
     async def begin(self, key: MarkKey, upper: Position) -> bool:
         """From here on it is worked off, downwards from `upper`, or from where that came before. Raises StoreAway."""
@@ -160,7 +161,7 @@ class Marks:
 
         `sent` are the objects that were brought since this was told last.
         """
-        return await self._change(key, lambda mark: replace(mark, done=done, sent=mark.sent + sent))
+        return await self._change(key, lambda mark: replace(mark, done=done, sent=mark.sent + sent), begun=True)
 
     async def left(self, key: MarkKey, position: Position) -> bool:
         """A state of this position was not taken: it is tried again when all others were. Raises StoreAway."""
@@ -177,16 +178,16 @@ class Marks:
                 sent=mark.sent + sent, first=mark.began,
             )  # fmt: skip
 
-        return await self._change(key, finished)
+        return await self._change(key, finished, begun=True)
 
     async def drop(self, key: MarkKey) -> bool:
         """Nobody waits for what it covers any more. Raises StoreAway."""
         return await self._change(key, lambda mark: None)
 
-    async def _change(self, key: MarkKey, change: Callable[[Mark], Mark | None]) -> bool:
+    async def _change(self, key: MarkKey, change: Callable[[Mark], Mark | None], *, begun: bool = False) -> bool:
         async with self._setting:
             known = self._marks.get(key)
-            if known is None:
+            if known is None or (begun and known.upper is None):
                 return False
             wanted = change(known)
             if wanted is known:

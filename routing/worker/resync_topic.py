@@ -111,7 +111,7 @@ class TopicResync:
     async def _finish(self, tp: TopicPartition) -> None:
         marks, key = self._around.marks, self._key(tp)
         mark = marks.get(key)
-        if mark is None or not self._may(tp):
+        if mark is None or mark.upper is None or not self._may(tp):
             raise Ended
         sent = self._sent.pop(tp, 0)
         lane = self._around.delivery.lanes.get(self._platform)

@@ -104,3 +104,22 @@ async def test_what_is_marked_after_a_resync_that_may_have_begun_is_kept_beside_
     assert await marks.finish(ONE, 0)
     (mark,) = await store.load_marks()
     assert (mark.position.offset, mark.upper) == (37, None)
+
+
+async def test_p1_a_mark_that_was_read_anew_while_its_resync_ran_does_not_end_with_that() -> None:
+    store = Mute()
+    await store.start()
+    marks = Marks(Reach(store, trouble=lambda sentence: None), SystemClock())
+    await marks.cover("one", TP, Position(1, 9), "away")
+    assert await marks.begin(ONE, Position(1, 36))
+    assert await marks.left(ONE, Position(1, 12))
+    store.lands = True
+    with pytest.raises(StoreAway):
+        await marks.finish(ONE, 0)
+    store.lands = None
+    await marks.cover("one", TP, Position(1, 40), "busy")  # is below what is kept beside
+    await marks.refresh([TP])
+    assert not await marks.progress(ONE, Position(1, 9), 0)
+    assert not await marks.finish(ONE, 0)
+    (mark,) = await store.load_marks()
+    assert (mark.position, mark.upper, mark.done) == (Position(1, 12), None, None)
