@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from routing import cdrs
+from routing import cdrs, resync
+from routing.event import Operation
+from routing.fold import Request
 from routing.log.port import Assignment, Position, TopicPartition
 from routing.policy import Outcome
+from routing.state import ObjectState
 from routing.worker.delivery import Delivery
 from routing.worker.lane import Lane
 from routing.worker.owned import Replay
+from routing.worker.resync import Resync
 from routing.worker.slot import Wave
 from routing.worker.tracker import Tracker
 from routing.worker.worker import Worker
@@ -90,9 +94,35 @@ SWITCHES: dict[str, Patch] = {
 }
 
 
+def no_resync() -> tuple[Any, str, Any]:
+    """Marks are set, and nobody works them off."""
+
+    def look(self: Resync) -> None:
+        del self
+
+    return Resync, "_look", look
+
+
+def resync_forgets_deletes() -> tuple[Any, str, Any]:
+    """Of an object that was deleted meanwhile, a returning platform is told nothing."""
+    before = resync.wanted
+
+    def wanted(everybody: ObjectState | None, mine: ObjectState | None) -> tuple[Request, ...] | None:
+        found = before(everybody, mine)
+        return () if found and found[0].operation is Operation.DELETE else found
+
+    return resync, "wanted", wanted
+
+
+AWAY_SWITCHES: dict[str, Patch] = {
+    patch.__name__.replace("_", "-"): patch for patch in (no_resync, resync_forgets_deletes)
+}
+"""Found where recipients were away for long (tests.chaos.away_run)."""
+
+
 def throw(name: str) -> Callable[[], None]:
     """Break the hub in this process; the returned function mends it again."""
-    owner, attribute, broken = SWITCHES[name]()
+    owner, attribute, broken = (SWITCHES | AWAY_SWITCHES)[name]()
     whole = getattr(owner, attribute)
     setattr(owner, attribute, broken)
     return lambda: setattr(owner, attribute, whole)

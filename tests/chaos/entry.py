@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from routing.log.port import Assignment
 from routing.worker.worker import Worker
-from tests.switches import SWITCHES, throw
+from tests.switches import AWAY_SWITCHES, SWITCHES, throw
 
 ASSIGNED = "chaos_assigned"
 
@@ -23,7 +23,7 @@ def main() -> None:
     """Throw the switch, then be the hub."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=("serve", "edge", "worker"))
-    parser.add_argument("--switch", choices=sorted(SWITCHES))
+    parser.add_argument("--switch", choices=sorted(SWITCHES | AWAY_SWITCHES))
     parser.add_argument("--watched", action="store_true")
     given = parser.parse_args()
     if given.switch:

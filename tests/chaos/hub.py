@@ -144,6 +144,15 @@ class HubProcess:
         lines = self.output.read_text(errors="replace").splitlines()
         return [line[:400] for line in lines if _WRONG.search(line)]
 
+    def rss(self) -> float:
+        """MiB that it occupies now; 0 where it does not run."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return 0.0
+        found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+        return int(found.group(1)) / 1024 if found else 0.0
+
     @property
     def pid(self) -> int:
         """Of the process that was begun last."""

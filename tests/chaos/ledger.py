@@ -7,6 +7,7 @@ write would do the recovery and the checkpoint that are the next hub's to do.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -64,8 +65,14 @@ async def marks(folder: Path) -> Sequence[Mark]:
         await store.close()
 
 
-def _open(folder: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(folder / 'log.db'))}?mode=ro", uri=True, isolation_level=None, timeout=10)
+def marked(folder: Path) -> Counter[str]:
+    """How many marks each platform has, beside a hub that runs."""
+    with closing(_open(folder, "store.db")) as file:
+        return Counter(dict(file.execute("SELECT platform, count(*) FROM marks GROUP BY platform").fetchall()))
+
+
+def _open(folder: Path, name: str = "log.db") -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(folder / name))}?mode=ro", uri=True, isolation_level=None, timeout=10)
 
 
 def _topics(file: sqlite3.Connection) -> list[tuple[int, str, int]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.chaos import kinds
+from tests.chaos.moods import ATTEMPT_SECONDS
 from tests.switches import SWITCHES
 
 _SHORT = {"HUB_DIRECTED_SECONDS": "5", "HUB_CONNECT_SECONDS": "1"}
@@ -15,6 +16,15 @@ _MOST_EACH = 3
 
 _NARROW = {"HUB_LANE_MAX_WAITING": "10"}
 """The slow recipient's lane is full all the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """So many objects, each changed in every round, in no less than these seconds."""
+
+    objects: int
+    rounds: int
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,8 @@ class Plan:
     bare: bool = False
     troubles: Mapping[str, int] = field(default_factory=dict)
     """Of a fleet: how much of each kind of trouble."""
+    away: Away | None = None
+    """Of a run with recipients that are away (away_run)."""
 
     @property
     def what(self) -> str:
@@ -88,3 +100,30 @@ def broken_fleet(switch: str) -> Plan:
 
 def broken_fleets() -> list[Plan]:
     return [broken_fleet(switch) for switch in SWITCHES]
+
+
+# --- recipients that are away ----------------------------------------------------------------------------------------
+
+_QUICK = _SHORT | {"HUB_BROADCAST_SECONDS": str(ATTEMPT_SECONDS), "HUB_UNSETTLED_SECONDS": "4"}
+"""Who hangs is marked while a run waits for it."""
+_ENGINES = dict.fromkeys((kinds.KILL_EDGE, kinds.KILL_WORKER, kinds.KILL_BROKER, kinds.KILL_MONGOD), 1)
+
+
+def away(*, long: bool) -> list[Plan]:
+    """10,000 updates of 1,000 objects while recipients are away; `long`: for three minutes."""
+    troubles = {kinds.KILL: 4, kinds.TERM: 2} if long else {kinds.KILL: 1, kinds.TERM: 1}
+    return [_away("recipients away", troubles, Away(1000, 10, 180.0 if long else 0.0))]
+
+
+def away_fleet(*, long: bool) -> list[Plan]:
+    """The same of a fleet, an engine killed; less of it unless `long`."""
+    count = Away(1000, 10, 180.0) if long else Away(300, 5)
+    return [_away("recipients away, a fleet", _ENGINES, count)]
+
+
+def broken_away(switch: str) -> Plan:
+    return _away(switch, {}, Away(100, 3), switch=switch)
+
+
+def _away(name: str, troubles: Mapping[str, int], count: Away, *, switch: str | None = None) -> Plan:
+    return Plan(name, 0, switch=switch, settings=_QUICK, bare=True, troubles=troubles, away=count)

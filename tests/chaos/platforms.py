@@ -34,6 +34,13 @@ class Kind(Enum):
     BUSY = "answered HTTP 503"
     RESET = "cut off without a trace"
     LOSE = "taken, but the answer is lost"
+    TEAR = "taken, but the connection is reset in the middle of the answer"
+    HANG = "never answered"
+
+
+_TAKEN = (Kind.TAKE, Kind.LOSE, Kind.TEAR)
+_TORN_AFTER = 0.01
+"""Seconds from the first part of an answer to the reset."""
 
 
 class Reaction(NamedTuple):
@@ -74,6 +81,9 @@ class Platform:
         self.port = 0
         self.calls = 0
         self.serving: dict[int, _Connection] = {}
+        self.mute = False
+        """It answers nothing at all, not even who asks for its versions."""
+        self.connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
 
     @property
@@ -81,9 +91,9 @@ class Platform:
         return f"http://127.0.0.1:{self.port}"
 
     async def open(self) -> None:
-        """Listen on a free port of the loopback."""
+        """Listen on a free port of the loopback; again on the same after `close`."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, backlog=1024)
+        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", self.port, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def register(self, versions_url: str, token: str) -> str:
@@ -94,6 +104,12 @@ class Platform:
         """Listen no more."""
         if self._server is not None:
             self._server.close()
+
+    def vanish(self) -> None:
+        """The same, and cut every connection."""
+        self.close()
+        for connection in list(self.connections):
+            connection.cut()
 
 
 class _Connection(asyncio.Protocol):
@@ -109,11 +125,16 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._platform.connections.add(self)
         peer = transport.get_extra_info("peername")  # None: it was killed before it was accepted
         if self._platform.whose is not None and peer is not None:
             self._by = self._platform.whose.begun_by(peer[1], self._platform.port)
 
+    def cut(self) -> None:
+        self._transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._platform.connections.discard(self)
         if self._at_work is not None:
             self._at_work[2].cancel()
             self._ended()
@@ -139,7 +160,7 @@ class _Connection(asyncio.Protocol):
         path, _, query = url.partition("?")
         if path.startswith(_RECEIVER):
             self._arrived(self._parser.get_method().decode(), path.removeprefix(_RECEIVER), query, body, fields)
-        else:
+        elif not self._platform.mute:
             page = versions if path.endswith("/versions") else details
             self._write(200, page(self._platform.origin))
 
@@ -163,7 +184,7 @@ class _Connection(asyncio.Protocol):
             recipient.overlaps.append(f"{begun.name}, {method} with {sorted(seqs)} at {begun.at:.3f}")
         broadcast = fields.get(_FROM) == b"HUB"
         reaction = platform.temper(recipient, begun, broadcast)
-        if reaction.early and reaction.kind in (Kind.TAKE, Kind.LOSE):
+        if reaction.early and reaction.kind in _TAKEN:
             recipient.process(begun)
         if broadcast and reaction.kind is Kind.REFUSE:
             recipient.refused.add(begun.object)
@@ -182,11 +203,16 @@ class _Connection(asyncio.Protocol):
                 return True
 
     def _react(self, kind: Kind, number: int) -> None:
+        if kind is Kind.HANG:
+            return  # it is under way until the hub gives up
         recipient, begun = self._ended()
-        if kind in (Kind.TAKE, Kind.LOSE) and not begun.processed:
+        if kind in _TAKEN and not begun.processed:
             recipient.process(begun)
         if kind in (Kind.RESET, Kind.LOSE):
             self._transport.abort()
+        elif kind is Kind.TEAR:
+            self._transport.write(b"HTTP/1.1 200 X\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n{")
+            asyncio.get_running_loop().call_later(_TORN_AFTER, self._transport.abort)
         elif kind is Kind.TAKE:
             location = (
                 f"Location: {self._platform.origin}{_RECEIVER}cdrs/{number}\r\n" if begun.module == "cdrs" else ""

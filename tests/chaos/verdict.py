@@ -34,7 +34,7 @@ class Result:
     @property
     def found(self) -> list[str]:
         """The promises that are broken, without what is said of the harness or the process."""
-        return [sentence for sentence in self.broken if sentence.startswith(("P1", "P2", "P5"))]
+        return [sentence for sentence in self.broken if sentence.startswith(("P1", "P2", "P4", "P5"))]
 
     @property
     def passed(self) -> bool:
