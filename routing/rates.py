@@ -17,6 +17,8 @@ from connectors.errors import NotConnected
 BURST_SECONDS: Final = 0.1
 """What was not used of so many seconds may be made up for at once: a timer wakes late, and the rate is to be had."""
 
+_ROUNDING: Final = 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -34,8 +36,9 @@ class Bucket:
         return Bucket(self.tokens - tokens, self.at)
 
     def wait(self, rate: float) -> float:
-        """Seconds until there is a token."""
-        return max((1.0 - self.tokens) / rate, 0.0)
+        """Seconds until there is a token; what lacks by rounding alone is there, or a timer for it would never end."""
+        lacking = 1.0 - self.tokens
+        return lacking / rate if lacking > _ROUNDING else 0.0
 
 
 class Rates:

@@ -14,11 +14,18 @@ from routing.policies import Terms
 
 
 class DirectoryResolver:
-    """`directory` gives the current snapshot; `reload` brings it up to date from the store."""
+    """`directory` gives the current snapshot; `reload` brings it up to date from the store. `returned` says
+    how often a platform that hung showed itself to this process."""
 
-    def __init__(self, directory: Callable[[], Directory], reload: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        directory: Callable[[], Directory],
+        reload: Callable[[], Awaitable[None]],
+        returned: Callable[[str], int] = lambda platform: 0,
+    ) -> None:
         self._directory = directory
         self._reload = reload
+        self._returned = returned
 
     def broadcast(self, event: Event) -> Sequence[Hosted]:
         directory = self._directory()
@@ -76,6 +83,9 @@ class DirectoryResolver:
 
     def reachable(self, platform: str) -> bool:
         return resync.reachable(self._directory(), platform)
+
+    def returned(self, platform: str) -> int:
+        return self._returned(platform)
 
     def behind(self, revision: int) -> bool:
         return self._directory().revision < revision

@@ -5,27 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from uuid_utils import uuid7
 
 from connectors import headers
 from connectors.authorization import told_in
-from connectors.client.client import Client
-from connectors.errors import NotConnected, OutcomeUnknown
+from connectors.client.client import Answer, Client
 from connectors.values import InterfaceRole
 from routing.breaker import Breakers
 from routing.directory import Platform
+from routing.guard import Guard, Permit, Signs
 from routing.outbound import Answered, NoEnvelope, accept, headers_of, target
 from routing.worker.ports import Push
-
-
-class Signs(Protocol):
-    """Told of platforms as they answer and fail."""
-
-    def alive(self, platform: Platform) -> None: ...
-
-    def failed(self, platform: Platform) -> None: ...
 
 
 class HttpSender:
@@ -37,8 +28,7 @@ class HttpSender:
     ) -> None:
         self._client = client
         self._authorize = authorize
-        self._signs = signs
-        self._breakers = breakers or Breakers(time.monotonic)
+        self._guard = Guard(signs, breakers or Breakers(time.monotonic))
 
     async def push(self, push: Push, *, within: float, permit: Callable[[], bool]) -> Answered:
         """Raises NotConnected, OutcomeUnknown, or HubError when what came back is no answer."""
@@ -49,22 +39,11 @@ class HttpSender:
         sent.update(headers_of(to.platform))
         if push.body:
             sent["Content-Type"] = "application/json"
-        self._breakers.check(to)
-        permitted = True
 
-        def may_send() -> bool:
-            nonlocal permitted
-            permitted = permit()
-            return permitted
+        async def send(may_send: Permit) -> Answer:
+            return await self._client.send(push.method, url, sent, push.body or None, within=within, permit=may_send)
 
-        try:
-            answer = await self._client.send(push.method, url, sent, push.body or None, within=within, permit=may_send)
-        except (NotConnected, OutcomeUnknown) as error:
-            if permitted:  # what the hub itself held back says nothing of the platform
-                self._signs.failed(to.platform)
-                self._breakers.told(to.platform, error)
-            raise
-        self._signs.alive(to.platform)
+        answer = await self._guard.send(to, permit, send)
         try:
             answered = accept(answer, to)
         except NoEnvelope as error:

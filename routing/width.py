@@ -13,7 +13,7 @@ from connectors.errors import HubError, OcpiError
 from routing.outbound import Answered, NoEnvelope
 
 DECREASE: Final = 0.5
-_TOO_MUCH: Final = (429, 503)
+TOO_MUCH: Final = (429, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def is_strain(came: Answered | OcpiError) -> bool:
     A connection that is refused, reset or lost says that somebody went away, not that it had too much.
     """
     if isinstance(came, Answered):
-        return came.http_status in _TOO_MUCH
+        return came.http_status in TOO_MUCH
     if isinstance(came, NoEnvelope):
-        return came.came_status in _TOO_MUCH
+        return came.came_status in TOO_MUCH
     return isinstance(came, HubError) and came.late

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from hub.edge.asking import Asking
@@ -70,6 +70,7 @@ class Edge:
         clock: Clock | None = None,
         rates: Rates | None = None,
         breakers: Breakers | None = None,
+        strained: Callable[[str, float], None] = lambda platform, begun: None,
     ) -> None:
         clock = clock or SystemClock()
         self._settings = settings
@@ -83,7 +84,7 @@ class Edge:
         undelivered = Undelivered(letters, clock, metrics.dead_letter)
         relay = Relay(
             settings, registry, client, rewriting, exchanges, signs, clock, undelivered=undelivered, rates=rates,
-            breakers=breakers,
+            breakers=breakers, strained=strained,
         )  # fmt: skip
         pipeline = Pipeline(
             registry=registry,

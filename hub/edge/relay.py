@@ -7,6 +7,7 @@ until the deadline (DESIGN, delivery).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +34,7 @@ from routing.outbound import Answered, accept, headers_of, limited, target
 from routing.rates import Rates
 from routing.repeat import may_repeat, saw
 from routing.resolve import check_owner, recipient
+from routing.width import TOO_MUCH
 
 PAUSES: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds between the attempts of an asynchronous result; the last one goes on."""
@@ -69,6 +71,7 @@ class Relay:
         undelivered: Undelivered,
         rates: Rates | None = None,
         breakers: Breakers | None = None,
+        strained: Callable[[str, float], None] = lambda platform, begun: None,
     ) -> None:
         self._settings = settings
         self._registry = registry
@@ -80,6 +83,7 @@ class Relay:
         self._clock = clock
         self._rates = rates or Rates(lambda platform: None, lambda: 1, clock.monotonic)
         self._breakers = breakers or Breakers(clock.monotonic)
+        self._strained = strained
         self._bodies = settings.archive_bodies
         self._deadlines: dict[str, float] = {}
 
@@ -180,12 +184,14 @@ class Relay:
                 try:
                     answer = await self._client.send(row.method, forward.url, sent, forward.body, within=until - now)
                     self._signs.alive(forward.to.platform)
+                    if answer.http_status in TOO_MUCH:
+                        self._strained(forward.to.platform.id, now)
                     return answer
                 except OutcomeUnknown as error:
-                    self._missed(forward, error)
+                    self._missed(forward, error, now)
                     raise
                 except NotConnected as error:
-                    self._missed(forward, error)
+                    self._missed(forward, error, now)
                     at, ms = call.at + int((now - call.started) * 1000), int((self._clock.monotonic() - now) * 1000)
                     if not await self._once_more(forward, row, error, until):
                         raise
@@ -197,9 +203,11 @@ class Relay:
     def _refused_again(self, forward: Forward, module: str) -> bool:
         return self._registry.directory.policies.terms(forward.to.party.id, module).refused_again
 
-    def _missed(self, forward: Forward, error: OcpiError) -> None:
+    def _missed(self, forward: Forward, error: NotConnected | OutcomeUnknown, begun: float) -> None:
         self._signs.failed(forward.to.platform)
-        self._breakers.told(forward.to.platform, error)
+        self._breakers.told(forward.to.platform, error, begun)
+        if error.late:
+            self._strained(forward.to.platform.id, begun)
 
     async def _turn(self, forward: Forward, until: float) -> float:
         """Wait for the recipient's rate. Raises NotConnected where that leaves no time to connect."""

@@ -29,8 +29,10 @@ from routing.clock import Clock
 from routing.directory import Directory
 from routing.log.port import Log
 from routing.policies import Terms
+from routing.policy import DeliverySettings
 from routing.rates import Rates
 from routing.store.port import Store, StoreError
+from routing.worker.widths import Widths
 
 LEAST_SETTLE: Final = 2.0
 """Seconds that a worker has at least to give up its partitions when its process ends."""
@@ -59,6 +61,7 @@ class Common:
     probing: Probing
     living: Living
     rates: Rates
+    widths: Widths
 
 
 async def open_common(
@@ -119,6 +122,7 @@ async def open_common(
         probing=probing,
         living=living,
         rates=Rates(lambda platform: rate_of(registry.directory, platform), lambda: living.count, clock.monotonic),
+        widths=Widths(delivery(settings), clock),
     )
 
 
@@ -138,6 +142,20 @@ def rate_of(directory: Directory, platform: str) -> float | None:
 def settle_most(settings: Settings) -> float:
     """Seconds that a worker has at most to end what it began with partitions that it gives up."""
     return settings.drain_seconds if settings.log.embedded else KAFKA_SETTLE
+
+
+def delivery(settings: Settings) -> DeliverySettings:
+    """The bounds of delivery as they are set."""
+    return DeliverySettings(
+        connect=settings.connect_seconds,
+        broadcasts_at_once=settings.lane_concurrency,
+        waiting_most=settings.lane_max_waiting,
+        unsettled_most=settings.unsettled_seconds,
+        undelivered_bytes=settings.undelivered_bytes,
+        unwritten_most=settings.unwritten_states,
+        unwritten_bytes=settings.unwritten_bytes,
+        settle=settle_most(settings),
+    )
 
 
 async def find_keys(settings: Settings, store: Store) -> Keys:

@@ -25,4 +25,5 @@ def make_edge(common: Common, stack: AsyncExitStack) -> Edge:
         onboarding=onboarding, clients=listing, known=common.store, objects=common.store, cdrs=common.store,
         signs=common.seen, probing=common.probing, metrics=common.metrics, exchanges=exchanges,
         letters=common.store.letters, clock=common.clock, rates=common.rates, breakers=common.seen.breakers,
+        strained=common.widths.strained,
     )  # fmt: skip

@@ -72,6 +72,9 @@ class Resolver(Protocol):
     def reachable(self, platform: str) -> bool:
         """Whether it counts as reachable."""
 
+    def returned(self, platform: str) -> int:
+        """How often it hung, and showed itself again."""
+
     def behind(self, revision: int) -> bool:
         """Whether the directory is older than this revision."""
 

@@ -34,6 +34,7 @@ class _Course:
     again: float = 0.0
     failed: int = 0
     there: bool = True
+    returned: int = 0
 
 
 class Resync:
@@ -87,9 +88,10 @@ class Resync:
     def _begin(self, whom: _Whom, course: _Course) -> None:
         resolver = self._around.resolver
         reachable, wanted = resolver.reachable(whom[0]), resolver.may_have(*whom)
-        if reachable and not course.there:
+        returned = resolver.returned(whom[0])
+        if reachable and (not course.there or returned != course.returned):
             course.again, course.failed = 0.0, 0  # it is back
-        course.there = reachable
+        course.there, course.returned = reachable, returned
         due = self._around.clock.monotonic() >= course.again
         if due and (reachable or not wanted) and self._mine(whom):
             work = self._work_off(whom, course) if wanted else self._give_up(whom)

@@ -17,7 +17,8 @@ _Key = tuple[str, Line]
 
 
 class Widths:
-    """Of one process. What one line of a lane meets is told to the other one too: it is the same platform."""
+    """Of one process. What one line of a lane meets is told to the other one too: it is the same platform. So is what
+    relays meet, which themselves are never held back: their callers are told, and it is theirs to send less."""
 
     def __init__(self, settings: DeliverySettings, clock: Clock) -> None:
         broadcasts, directed = settings.broadcasts_at_once, settings.directed_at_once
@@ -51,9 +52,13 @@ class Widths:
         if isinstance(came, Answered) and not is_strain(came):
             self._widths[key] = self._widths.get(key, self._first[line]).borne(in_flight)
         elif came is not None and is_strain(came):
-            now = self._clock.monotonic()
-            for each, first in self._first.items():
-                self._widths[(platform, each)] = self._widths.get((platform, each), first).strained(begun, now)
+            self.strained(platform, begun)
+
+    def strained(self, platform: str, begun: float) -> None:
+        """A request that was begun then, of a lane or of a caller's own, met a sign of too much."""
+        now = self._clock.monotonic()
+        for each, first in self._first.items():
+            self._widths[(platform, each)] = self._widths.get((platform, each), first).strained(begun, now)
 
 
 class Feeling:

@@ -69,6 +69,7 @@ class Worker:
         observer: Observer,
         settings: DeliverySettings | None = None,
         rates: Rates | None = None,
+        widths: Widths | None = None,
         member: str = "worker",
     ) -> None:
         self._settings = settings = settings or DeliverySettings()
@@ -85,7 +86,7 @@ class Worker:
         """How many seconds the last record had been on the log when it was read; 0 where there was none to read."""
         self._consumer = log.consumer(GROUP, topics, member=member)
         self._reach = reach = Reach(store, trouble=observer.trouble)
-        self.widths = widths = Widths(settings, clock)
+        self.widths = widths = widths or Widths(settings, clock)
         rates = rates or Rates(lambda platform: None, lambda: 1, clock.monotonic)
         self.states = States(reach, most=settings.unwritten_most, most_bytes=settings.unwritten_bytes)
         self.marks = Marks(reach, clock)

@@ -84,3 +84,7 @@ def test_callers_take_turns_and_one_whose_turn_would_come_too_late_is_told_so_at
 
     loop.run_until_complete(story())
     loop.close()
+
+
+def test_what_lacks_by_rounding_alone_is_not_waited_for() -> None:
+    assert Bucket(1.0 - 1e-16, 0.0).wait(1.0) == 0.0

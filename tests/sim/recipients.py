@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 
 from connectors.errors import NotConnected, OutcomeUnknown
 from connectors.values import PartyId
+from routing.guard import Guard, Permit
 from routing.outbound import Answered
 from routing.resync import PREFIX
 from routing.worker.ports import Push
@@ -45,6 +46,8 @@ class Recipients:
         """Those that say so when an update is of an object that they do not know."""
         self.thinks: float | None = None
         """Seconds that each request takes, where that is not chance."""
+        self.slow: dict[PartyId, float] = {}
+        """The same, of those that take longer than the others."""
         self.asks: dict[PartyId, str] = {}
         """What stands in Retry-After of those that are busy."""
         self.bears: dict[PartyId, int] = {}
@@ -65,7 +68,7 @@ class Recipients:
                 if not permit():
                     raise NotConnected("not permitted")
                 begun = self._begin(recipient, push)
-                await self._think(mood)
+                await self._think(mood, recipient.party)
                 if mood == "hanging":
                     await asyncio.sleep(3600)
                 if mood == "resetting" and self._random.random() < 0.7:
@@ -94,9 +97,9 @@ class Recipients:
             if begun is not None:
                 recipient.end(begun, self._loop.now)
 
-    async def _think(self, mood: str) -> None:
-        if self.thinks is not None:
-            await asyncio.sleep(self.thinks)
+    async def _think(self, mood: str, party: PartyId) -> None:
+        if (seconds := self.slow.get(party, self.thinks)) is not None:
+            await asyncio.sleep(seconds)
         elif mood == "slow":
             await asyncio.sleep(self._random.choice((0.5, 3.0, 9.0, 12.0)))
         else:
@@ -110,6 +113,19 @@ class Recipients:
         if recipient.begin(begun) is not None:
             recipient.overlaps.append(f"{begun.name} at {self._loop.now:.3f}")
         return begun
+
+
+class Guarded:
+    """The Sender of one process: the recipients, behind that process's breakers."""
+
+    def __init__(self, recipients: Recipients, guard: Guard) -> None:
+        self._recipients = recipients
+        self._guard = guard
+
+    async def push(self, push: Push, *, within: float, permit: Permit) -> Answered:
+        return await self._guard.send(
+            push.to, permit, lambda may: self._recipients.push(push, within=within, permit=may)
+        )
 
 
 def _location(push: Push) -> str | None:

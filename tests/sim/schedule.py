@@ -64,6 +64,8 @@ async def _run(loop: VirtualLoop, seed: int) -> list[str]:
 async def _calm(world: World) -> None:
     world.recipients.calm = True
     world.storing.come_back()
+    for platform in ("one", "two"):
+        world.rate_changes(platform, None)
     world.faults.refused = world.faults.late = world.faults.vanishes = 0.0
     if not world.processes:
         await world.start_process()
@@ -162,8 +164,11 @@ async def _cdrs(world: World) -> None:
 
 
 async def _moods(world: World, party: PartyId) -> None:
+    platform = world.directory.hosted(party)[0].platform.id
     while world.loop.now < STORY:
-        world.recipients.all[party].mood = world.random.choice(MOODS)
+        world.recipients.all[party].mood = mood = world.random.choice(MOODS)
+        if mood == "well" and world.processes and world.random.random() < 0.5:
+            world.calls_in(platform, world.random.choice(world.processes))
         await asyncio.sleep(world.random.uniform(0.5, 12.0))
 
 
@@ -245,6 +250,11 @@ async def _policy(world: World) -> None:
     )  # fmt: skip
 
 
+async def _rate(world: World) -> None:
+    """An operator sets or takes back how many requests a second a platform gets, whatever waits."""
+    world.rate_changes(world.random.choice(("one", "two")), world.random.choice((None, 1.0, 5.0, 50.0)))
+
+
 async def _bounce(world: World) -> None:
     """Some partitions are given up and dealt anew, as when a member of the group comes or goes; the others stay."""
     group = world.log._groups[GROUP]
@@ -281,5 +291,5 @@ async def _expire(world: World) -> None:
 PROCESSES = (_kill, _kill, _restart, _join, _rebalance, _bounce, _expire)
 """What happens to the processes of a run and to what they own ..."""
 
-ENGINES = (_store_away, _store_away, _store_away, _log_trouble, _log_away, _poison, _directory, _policy)
+ENGINES = (_store_away, _store_away, _store_away, _log_trouble, _log_away, _poison, _directory, _policy, _rate)
 """... meanwhile to the engines, and to what is on them."""

@@ -7,10 +7,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from connectors.values import PartyId
-from routing.directory import Directory
-from routing.policies import Policies, Policy
+from routing.policies import Policy
 from tests.sim.stories import location, tell
-from tests.sim.world import EMSPS, HUB, World
+from tests.sim.world import EMSPS, World
 from tests.witnesses import Begun
 
 ONE = EMSPS[2]
@@ -94,7 +93,7 @@ def test_a_platform_that_hangs_is_asked_for_less_and_for_more_again_when_it_is_b
 def test_a_rate_holds_for_broadcasts_and_for_pushes_with_a_caller_and_the_others_are_as_fast_as_ever() -> None:
     async def story(world: World) -> None:
         widened(world)
-        world.directory = limited(world.directory, "two", 4.0)
+        world.rate_changes("two", 4.0)
         await world.start_process()
         for number in range(12):
             await location(world, f"L{number}")
@@ -129,12 +128,3 @@ def test_a_pause_that_a_platform_asks_for_is_one_for_all_its_broadcasts() -> Non
         assert len(sent(world)) == 12 + 2
 
     tell(story)
-
-
-def limited(known: Directory, platform: str, rate: float) -> Directory:
-    """With a limit to the requests a second towards one platform."""
-    platforms = [
-        replace(one, settings=replace(one.settings, rate=rate)) if one.id == platform else one
-        for one in known.platforms.values()
-    ]
-    return Directory(platforms, hub=HUB, revision=known.revision + 1, policies=Policies())

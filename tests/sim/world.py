@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -13,8 +14,10 @@ from connectors.errors import OutcomeUnknown
 from connectors.values import InterfaceRole, PartyId, Role
 from routing import event as events
 from routing import replies, resync
+from routing.breaker import Breakers
 from routing.directory import Directory, Endpoint, Hosted, Party, Platform, Status
 from routing.event import Event, Operation
+from routing.guard import Guard
 from routing.log.faults import Faults, RandomFaults
 from routing.log.memory import MemoryLog
 from routing.log.port import Headers, LogError, PublishRefused, Record, ReplyTo, TopicPartition
@@ -30,7 +33,7 @@ from routing.worker.ports import Silent
 from routing.worker.worker import GROUP, Worker
 from tests.judging import Facts, Stood
 from tests.sim.loop import VirtualClock, VirtualLoop
-from tests.sim.recipients import Recipients
+from tests.sim.recipients import Guarded, Recipients
 from tests.sim.storing import SimulatedStore, Storing
 
 HUB = PartyId("NL", "HUB")
@@ -78,6 +81,19 @@ class Watching(Silent):
             self._world.defects.append(sentence)
 
 
+class Closing:
+    """Signs of life close a process's breakers."""
+
+    def __init__(self, breakers: Breakers) -> None:
+        self._breakers = breakers
+
+    def alive(self, platform: Platform) -> None:
+        self._breakers.close(platform.id)
+
+    def failed(self, platform: Platform) -> None:
+        del platform  # statuses stay as they are in this world
+
+
 @dataclass(eq=False)
 class Process:
     """`serve` as a process: an edge and a worker; `alive` until it is killed or has left."""
@@ -88,6 +104,7 @@ class Process:
     edge: ReplyTo
     known: list[Directory]
     """The directory as it knows it."""
+    breakers: Breakers
     waiting: dict[str, asyncio.Future[replies.Reply]] = field(default_factory=dict)
     alive: bool = True
 
@@ -130,6 +147,25 @@ class World:
         for process in self.processes:
             process.known[0] = self.directory
 
+    def rate_changes(self, platform: str, rate: float | None) -> None:
+        """So many requests a second towards this platform, as of now on every process."""
+        known = self.directory.platforms
+        limited = replace(known[platform], settings=replace(known[platform].settings, rate=rate))
+        platforms = [limited if one.id == platform else one for one in known.values()]
+        self.directory = replace_revision(self.directory, platforms=platforms)
+        for process in self.processes:
+            process.known[0] = self.directory
+
+    def calls_in(self, platform: str, process: Process) -> None:
+        """A call from this platform reaches the process."""
+        process.breakers.close(platform)
+
+    def _probe(self, platform: str, breakers: Breakers) -> None:
+        """It is asked whether it is there, beside everything else."""
+        parties = [party for party in EMSPS if self.directory.hosted(party)[0].platform.id == platform]
+        if self.recipients.calm or all(self.recipients.all[party].mood == "well" for party in parties):
+            self.loop.call_later(0.1, breakers.close, platform)
+
     # --- processes ---------------------------------------------------------------------------------------------------
 
     async def start_process(self) -> Process:
@@ -150,14 +186,17 @@ class World:
         async def hold(event: Event) -> str | None:
             return f"https://hub.example/held/{event.object_id}"
 
-        watching = Watching(self)
+        watching, breakers = Watching(self), Breakers(self.clock.monotonic)
+        breakers.ask = lambda platform: self._probe(platform.id, breakers)
+        sender = Guarded(self.recipients, Guard(Closing(breakers), breakers))
         worker = Worker(
-            log=self.log, store=store, topics=EVENT_TOPICS, hub=HUB, sender=self.recipients,
-            resolver=DirectoryResolver(lambda: known[0], reload), locate=locate, hold=hold, clock=self.clock,
+            log=self.log, store=store, topics=EVENT_TOPICS, hub=HUB, sender=sender,
+            resolver=DirectoryResolver(lambda: known[0], reload, breakers.returned), locate=locate, hold=hold,
+            clock=self.clock,
             random=self.random, observer=watching, settings=self.settings, member=name,
             rates=Rates(lambda platform: known[0].platforms[platform].settings.rate, lambda: 1, self.clock.monotonic),
         )  # fmt: skip
-        process = Process(name, worker, store, ReplyTo(name, 0), known)
+        process = Process(name, worker, store, ReplyTo(name, 0), known, breakers)
         waiting = process.waiting
 
         def on_reply(headers: Headers, value: bytes) -> None:
@@ -370,10 +409,13 @@ class World:
         return left
 
 
-def replace_revision(known: Directory, policies: Policies | None = None) -> Directory:
-    """The same directory, a revision later, or with other policies."""
-    kept = policies or known.policies
-    return Directory(known.platforms.values(), hub=HUB, revision=known.revision + 1, policies=kept)
+def replace_revision(
+    known: Directory, policies: Policies | None = None, *, platforms: Sequence[Platform] = ()
+) -> Directory:
+    """The same directory, a revision later, or with other policies, or platforms."""
+    kept = known.policies if policies is None else policies
+    there = platforms or list(known.platforms.values())
+    return Directory(there, hub=HUB, revision=known.revision + 1, policies=kept)
 
 
 def _is_event(record: Record) -> bool:

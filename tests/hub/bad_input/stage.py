@@ -33,7 +33,7 @@ from hub.logging import configure
 from hub.metrics import Metrics
 from hub.onboarding.desk import Desk, Identity
 from hub.onboarding.handshake import Handshake
-from hub.processes.common import Common
+from hub.processes.common import Common, delivery
 from hub.processes.edge import make_edge
 from hub.processes.worker import make_worker
 from hub.registry import Registry
@@ -44,6 +44,7 @@ from routing.log.memory import MemoryLog
 from routing.rates import Rates
 from routing.store.memory import MemoryStore
 from routing.topics import PUBLIC
+from routing.worker.widths import Widths
 from routing.worker.worker import Worker
 from tests.hub.bad_input.line import Heard, Line
 from tests.hub.bad_input.recipients import MODULES, Recipients
@@ -131,7 +132,7 @@ class Stage:
             client=client, desk=Desk(registry, keys, handshake, Identity.of(settings)),
             rewriter=Rewriter(keys, self.store, settings.public_url, now=clock.utc), metrics=self.metrics,
             seen=seen, probing=Probing(client, registry, seen, clock), living=Living(self.store, clock, "stage"),
-            rates=Rates(lambda platform: None, lambda: 1, clock.monotonic),
+            rates=Rates(lambda platform: None, lambda: 1, clock.monotonic), widths=Widths(delivery(settings), clock),
         )  # fmt: skip
         self.worker = make_worker(common)
         await self.worker.start()

@@ -209,9 +209,11 @@ class Edge:
         clients = Listing(PUBLIC, MemoryStore(), lambda: self.registry.directory, self.clock.utc, behind)
         undelivered = Undelivered(self.store.letters, self.clock, lambda reason: None)
         exchanges: Any = self.exchanges
+        self.strained: list[str] = []
         relay = Relay(
-            chosen, self.registry, self.client, rewriting, exchanges, self, self.clock, undelivered=undelivered
-        )
+            chosen, self.registry, self.client, rewriting, exchanges, self, self.clock, undelivered=undelivered,
+            strained=lambda platform, begun: self.strained.append(platform),
+        )  # fmt: skip
         self.pipeline = Pipeline(
             registry=self.registry,
             authenticator=Authenticator(self.registry, onboarding, self),

@@ -36,6 +36,11 @@ def start(url: object = BACK, **more: object) -> bytes:
     return objects.body(objects.start_session(response_url=url, token=token, **more))
 
 
+def late(error: NotConnected | OutcomeUnknown) -> Exception:
+    error.late = True
+    return error
+
+
 # --- what the recipient is sent --------------------------------------------------------------------------------------
 
 
@@ -424,3 +429,35 @@ async def test_p11_bodies_in_which_a_credential_stands_are_not_noted(known: str)
 def made_in(body: bytes | None) -> str:
     assert body is not None
     return body.partition(b'"response_url":"')[2].partition(b'"')[0].decode()
+
+
+# --- what is learnt of the recipient ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("http_status", "strained"), [(200, []), (500, []), (429, ["cpo"]), (503, ["cpo"])])
+async def test_an_answer_that_says_it_was_too_much_is_told_to_the_lanes(
+    edge: Edge, http_status: int, strained: list[str]
+) -> None:
+    edge.client.answer = answer(http_status=http_status)
+    await edge.call("emsp", "GET", LIST, to=CPO)
+    assert edge.strained == strained
+
+
+@pytest.mark.parametrize(
+    ("error", "strained"),
+    [(late(OutcomeUnknown("not in time")), ["cpo"]), (late(NotConnected("not in time")), ["cpo"]),
+     (OutcomeUnknown("reset"), []), (NotConnected("refused"), [])],
+)  # fmt: skip
+async def test_a_timeout_is_told_to_the_lanes_and_what_is_away_is_not(
+    edge: Edge, error: Exception, strained: list[str]
+) -> None:
+    edge.client.errors.append(error)
+    await edge.call("emsp", "GET", LIST, to=CPO)
+    assert edge.strained == strained
+
+
+async def test_no_relay_is_held_back_for_what_the_platform_bears(edge: Edge) -> None:
+    edge.client.answer = answer(http_status=503)
+    for _ in range(20):
+        assert (await edge.call("emsp", "GET", LIST, to=CPO)).answer == (503, 1000)
+    assert len(edge.client.sent) == 20
