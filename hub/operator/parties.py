@@ -72,7 +72,15 @@ class Parties:
         resyncs = [resync.told(one, marks, directory) for one in await read_asked(self._store, party)]
         custody = await self._store.count_custody()
         shown = views.shown(
-            party, platforms, marks, since, pulls, asked, delivery=delivery, resyncs=resyncs, custody=custody,
+            party,
+            platforms,
+            marks,
+            since,
+            pulls,
+            asked,
+            delivery=delivery,
+            resyncs=resyncs,
+            custody=custody,
             beyond=directory.beyond,
         )
         return _unknown(party) if shown is None else answer(shown)

@@ -21,7 +21,7 @@ def make_worker(common: Common, member: str = "") -> Worker:
         log=common.log, store=common.store, topics=EVENT_TOPICS, hub=settings.party,
         sender=HttpSender(common.client, registry.authorization_for, common.seen, common.seen.breakers),
         resolver=DirectoryResolver(lambda: registry.directory, registry.refresh, common.seen.breakers.returned),
-         locate=locations.locate, hold=locations.hold, clock=common.clock,
+        locate=locations.locate, hold=locations.hold, clock=common.clock,
         random=Random(), observer=Observing(common.metrics, common.clock), settings=delivery(settings),
         rates=common.rates, widths=common.widths,
         member=member or common.name,

@@ -6,7 +6,8 @@
 
 Senders and recipients live in the harness process and survive the hub, which is either one process on its embedded
 engine (`run`, `hub`, `ledger`) or a fleet: edges behind a balancer, workers, a Kafka and a MongoDB, all of which are
-killed and stopped (`fleet_run`, `fleet`, `troubles`, `pauses`, `kafka_ledger`). Recipients that are away for long, hang,
-reset, answer too late and flap are a run of their own, of either (`away_run`, `away_load`, `moods`, `sites`, `memory`).
+killed and stopped (`fleet_run`, `fleet`, `troubles`, `pauses`, `kafka_ledger`). Recipients that are away for long,
+hang, reset, answer too late and flap are a run of their own, of either (`away_run`, `away_load`, `moods`, `sites`,
+`memory`).
 `python -m tests.chaos` also breaks the hub on purpose (tests.switches): a run that does not find that fails.
 """
