@@ -33,7 +33,7 @@ async def test_it_is_paced_and_an_update_of_another_party_passes_it(parties: Par
     emsp.faults.set(Rule(Fault.SLOW, module="locations", delay=THINKS))
 
     def of(cpo: SamplePlatform) -> list[Received]:
-        return [one for one in got(emsp, "locations") if one.segments[1] == party_of(cpo).party_id]
+        return [one for one in got(emsp, "locations") if one.segments[:2] == tuple(party_of(cpo))]
 
     await asyncio.gather(*(push(new) for _ in range(BULK)))
     before = len(of(new))
