@@ -269,6 +269,12 @@ class Directory:
         """The parties behind this platform that it speaks for and is the way to."""
         return self._beyond.get(platform, ())
 
+    def spoken_for(self, platform: str, id: PartyId | None) -> tuple[Party, ...]:
+        """Those of the parties behind this platform that have this id, found without looking at thousands."""
+        if id is None or platform not in self._beyond:
+            return ()
+        return tuple(one.party for one in self.hosted(id) if one.platform.id == platform and one.party.behind)
+
     @property
     def custom(self) -> Mapping[tuple[str, InterfaceRole], str]:
         """The custom modules that somebody here serves, each in lower case and with its role: as it was written.

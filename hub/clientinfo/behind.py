@@ -13,20 +13,20 @@ from uuid_utils import uuid7
 from connectors import headers
 from connectors.answers import ABSENT
 from connectors.client.origins import known
-from connectors.errors import EngineAway, HubError, InvalidParameters, NotConnected, NotJson, OutcomeUnknown, UnknownUrl
+from connectors.errors import EngineAway, HubError, InvalidParameters, NotJson, UnknownUrl
 from connectors.values import InterfaceRole, Module, PartyId, Role
 from hub.clientinfo.told import client_info
 from hub.edge.errors import made
 from hub.edge.ports import Outbound, Signs
 from hub.edge.rewriting import next_page
 from hub.edge.values import Call, Caller, Response
-from hub.pulling import progress
+from hub.pulling import asking, progress
 from hub.pulling.progress import Progress
 from routing.behind import TooMany, learnt
 from routing.clientinfo import Client, Told
 from routing.clock import Clock
 from routing.directory import Beyond, Directory, Hosted, Platform, Status
-from routing.outbound import Answered, accept, headers_of, limited, target
+from routing.outbound import Answered, limited, target
 from routing.store.codec import moment
 from routing.store.port import Conflict, Lease, Store, StoreAway
 
@@ -114,17 +114,7 @@ class Behind:
     async def _get(self, to: Hosted, url: str) -> Answered:
         sent = headers.write(None, None, str(uuid7()), str(uuid7()))  # configuration: no routing headers
         sent["Authorization"] = self._registry.authorization_for(to.platform)
-        sent.update(headers_of(to.platform))
-        try:
-            answer = await self._client.send("GET", url, sent, None, within=self._within)
-        except (NotConnected, OutcomeUnknown):
-            self._signs.failed(to.platform)
-            raise
-        self._signs.alive(to.platform)
-        answered = accept(answer, to)
-        if not 1000 <= answered.status_code < 2000:
-            raise HubError(f"it answered its hubclientinfo with {answered.status_code}")
-        return answered
+        return await asking.get(self._client, self._signs, to, url, sent, within=self._within)
 
     async def _learn(self, id: str, told: Iterable[Beyond], *, whole: bool) -> Platform:
         found = tuple(told)

@@ -118,7 +118,6 @@ class Pipeline:
         if row.interface is None:
             return await self._configuration(call, row, caller)
         directory = self._registry.directory
-        beyond = directory.beyond(caller.platform.id)
         call.answered_by = directory.hub
         routing = headers.read(call.headers)
         call.to = routing.to
@@ -127,7 +126,8 @@ class Pipeline:
         way = Way.CALLBACK if is_page(call, row) else classify(row, call.to, directory.hub)
         if way is Way.CALLBACK:
             found = await self._found(lambda known: self._rewriting.resolve(call, row, caller, known), directory)
-            call.sender = sender(caller.platform, row, routing.sender or found.sender, beyond)
+            claimed = routing.sender or found.sender
+            call.sender = sender(caller.platform, row, claimed, directory.spoken_for(caller.platform.id, claimed))
             if found.held is not None:
                 told = await self._readback.read(call, caller, directory, found.held)
                 if isinstance(told, Response):
@@ -136,10 +136,11 @@ class Pipeline:
             if row.model:
                 await self._read_body(call, row)
             return await self._relay.callback(call, row, found)
-        call.sender = sender(caller.platform, row, routing.sender, beyond)
+        spoken_for = directory.spoken_for(caller.platform.id, routing.sender)
+        call.sender = sender(caller.platform, row, routing.sender, spoken_for)
         owner = reading.owner_in_url(call)
         if owner is not None:
-            check_owner(caller.platform, owner, "the URL", beyond)
+            check_owner(caller.platform, owner, "the URL", directory.spoken_for(caller.platform.id, owner))
         if row.model:
             await self._read_body(call, row)
         if way is Way.ALL:

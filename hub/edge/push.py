@@ -95,7 +95,7 @@ class Push:
         object_id = call.path[2] if len(call.path) > 2 else judgement.object_id
         if owner is None or object_id is None:
             raise InvalidParameters("$: the object's country_code, party_id and id are needed to tell whose it is")
-        check_owner(caller.platform, owner, "the URL or body", directory.beyond(caller.platform.id))
+        check_owner(caller.platform, owner, "the URL or body", directory.spoken_for(caller.platform.id, owner))
         accepted = self._clock.utc()
         return Event(
             id=str(uuid7()),

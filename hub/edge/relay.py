@@ -251,7 +251,8 @@ def _known(call: Call) -> tuple[Caller, Party]:
 def _check_token(call: Call, caller: Caller, directory: Directory) -> None:
     """A Token inside a command is one of the sending platform's (StartSession and ReserveNow, 13.3)."""
     if call.judgement.token is not None:
-        check_owner(caller.platform, call.judgement.token, "$.token", directory.beyond(caller.platform.id))
+        token = call.judgement.token
+        check_owner(caller.platform, token, "$.token", directory.spoken_for(caller.platform.id, token))
 
 
 def _passed(answered: Answered) -> Pairs:

@@ -15,13 +15,12 @@ from urllib.parse import urljoin
 from uuid_utils import uuid7
 
 from connectors import headers
-from connectors.answers import read_status
 from connectors.client.origins import known
-from connectors.errors import HubError, InvalidParameters, NotConnected, OutcomeUnknown
+from connectors.errors import HubError, InvalidParameters
 from connectors.values import InterfaceRole, Module, PartyId
 from hub.edge.ports import Outbound, Signs
 from hub.edge.rewriting import next_page
-from hub.pulling import page, progress
+from hub.pulling import asking, page, progress
 from hub.pulling.memory import Memory
 from hub.pulling.page import Listed
 from hub.pulling.progress import Progress
@@ -31,7 +30,7 @@ from routing.directory import Directory, Hosted, Party, Platform
 from routing.event import Event, Operation, encode
 from routing.getall import OWN
 from routing.log.port import Log, Position, partition_of
-from routing.outbound import Answered, accept, headers_of, limited, target
+from routing.outbound import Answered, limited, target
 from routing.pulled import read_key, stored
 from routing.state import StateKey
 from routing.store.port import Lease, Selection, Store
@@ -166,19 +165,7 @@ class Reader:
     async def _get(self, to: Hosted, url: str) -> Answered:
         sent = headers.write(to.party.id, self._directory().hub, str(uuid7()), str(uuid7()))
         sent["Authorization"] = self._authorize(to.platform)
-        sent.update(headers_of(to.platform))
-        try:
-            answer = await self._client.send("GET", url, sent, None, within=self._within)
-        except (NotConnected, OutcomeUnknown):
-            self._signs.failed(to.platform)
-            raise
-        self._signs.alive(to.platform)
-        answered = accept(answer, to)
-        if not 1000 <= answered.status_code < 2000:
-            status = read_status(answered.body)
-            said = (status.status_message if status is not None else None) or "without a status_message"
-            raise HubError(f"it answered {answered.status_code}: {said[:200]}")
-        return answered
+        return await asking.get(self._client, self._signs, to, url, sent, within=self._within)
 
     # --- the log and the store ---------------------------------------------------------------------------------------
 

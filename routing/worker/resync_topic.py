@@ -116,7 +116,7 @@ class TopicResync:
         sent = self._sent.pop(tp, 0)
         lane = self._around.delivery.lanes.get(self._platform)
         if (part := lowest_part(mark, self._owned[tp], lane, self._around.resolver)) is not None:
-            # looked at again soon: most often it has been sent by then
+            # it came while what was read before went out; looked at again soon, when most often it has been sent
             if not await marks.left(key, part):
                 raise Ended
             mark = replace(mark, beside=part)

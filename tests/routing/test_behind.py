@@ -90,6 +90,15 @@ def test_who_is_here_is_never_reached_by_a_detour_nor_spoken_for() -> None:
     assert directory(other_hub(beyond(HUB, Role.EMSP))).hosted(HUB) == ()
 
 
+def test_a_platform_speaks_for_those_that_it_is_the_way_to_alone() -> None:
+    three = other_hub(beyond(EMS, Role.EMSP), id="three", party=HUB3, created=2)
+    known = directory(HERE, TWO, three)
+    assert known.spoken_for("two", EMS) == (known.beyond("two")[0],)
+    assert known.spoken_for("three", EMS) == (), "the older way is taken"
+    assert known.spoken_for("here", CPO) == known.spoken_for("two", HUB2) == (), "their own are their own"
+    assert known.spoken_for("two", OTHER) == known.spoken_for("two", None) == ()
+
+
 def test_it_holds_nobody_so_a_party_may_register_here_itself() -> None:
     assert EMS not in {party for party, _ in held(TWO)}
 
