@@ -16,6 +16,7 @@ from routing.directory import Directory, Hosted, Status
 from routing.event import Event, Operation
 from routing.fold import Request
 from routing.log.port import Position, TopicPartition
+from routing.reading import Sought
 from routing.state import ObjectState, requests, untold, whole_for
 
 PREFIX: Final = "resync-"
@@ -40,11 +41,16 @@ def event_of(state: ObjectState, tp: TopicPartition) -> Event:
     )  # fmt: skip
 
 
-def wanted(everybody: ObjectState | None, mine: ObjectState | None) -> tuple[Request, ...] | None:
+def wanted(
+    everybody: ObjectState | None, mine: ObjectState | None, read: Position | None = None
+) -> tuple[Request, ...] | None:
     """What one recipient is sent: nothing where it was told as much, None where only the owner knows what it should be.
 
-    `mine` is what it alone was told. Of an object whose whole is not known it gets the parts.
+    `mine` is what it alone was told; what stands below `read` of that, where the owner was asked, is part of the state.
+    Of an object whose whole is not known it gets the parts.
     """
+    if mine is not None and read is not None and mine.position < read:
+        mine = None
     if everybody is None or everybody.empty or untold(everybody):
         return ()
     if mine is not None and mine.position >= everybody.position:
@@ -92,8 +98,22 @@ def reachable(directory: Directory, platform: str) -> bool:
     return there is not None and there.status is Status.CONNECTED
 
 
+def sought(state: ObjectState) -> Sought:
+    """The object, as its owner is asked for it."""
+    owner, module, object_id, variant, _ = state.key
+    written = _written(state)
+    return Sought(
+        owner, module, object_id if written is None else written, variant, certain=written is not None,
+        since=state.last_updated,
+    )  # fmt: skip
+
+
 def _id(state: ObjectState) -> str:
     """The object's id as its owner writes it, where that is known."""
+    return _written(state) or state.key.object_id
+
+
+def _written(state: ObjectState) -> str | None:
     if state.body is not None:
         try:
             body = orjson.loads(state.body)
@@ -102,4 +122,4 @@ def _id(state: ObjectState) -> str:
         found = body.get("uid" if state.key.module == Module.TOKENS else "id") if isinstance(body, dict) else None
         if isinstance(found, str) and found.upper() == state.key.object_id:
             return found
-    return state.key.object_id
+    return None

@@ -30,9 +30,9 @@ _PUSH: Final = (
     "not the object. Whether it reached its recipients is said on ocpi.outcomes."
 )
 _READ: Final = (
-    "What the hub itself read from the owner of an object: a PUT of the whole object, or a DELETE where the whole list "
-    "of its owner has it no more. It is sent to nobody. `read` of the envelope says from where on something newer may "
-    "stand in the partition: whoever keeps states lays that over it. A session or CDR is that of the party in `for`."
+    "What the hub itself read from the owner of an object: a PUT of the whole object, or a DELETE where its owner has "
+    "it no more. It is sent to nobody. `read` of the envelope says from where on something newer may stand in the "
+    "partition: whoever keeps states lays that over it. A session or CDR is that of the party in `for`."
 )
 
 _AGAIN: Final = (

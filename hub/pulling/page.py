@@ -41,14 +41,23 @@ class Listed:
 def read(body: bytes, module: str) -> tuple[Listed, ...]:
     """The objects of a page in order. Raises HubError (4000) saying where something is not what belongs there: a list
     without one of its objects would be taken for the whole."""
+    data = _data(body)
+    if not isinstance(data, list):
+        raise HubError("$.data: a list belongs there")
+    return tuple(_listed(one, f"$.data[{at}]", module) for at, one in enumerate(data))
+
+
+def one(body: bytes, module: str) -> Listed:
+    """The object of an answer that is of one alone. Raises HubError (4000)."""
+    return _listed(_data(body), "$.data", module)
+
+
+def _data(body: bytes) -> JsonValue:
     try:
         envelope = digits.decode(body)
     except InvalidParameters as error:
         raise HubError(f"its answer is not JSON: {error.message}") from None
-    data = envelope.get("data") if isinstance(envelope, dict) else None
-    if not isinstance(data, list):
-        raise HubError("$.data: a list belongs there")
-    return tuple(_listed(one, f"$.data[{at}]", module) for at, one in enumerate(data))
+    return envelope.get("data") if isinstance(envelope, dict) else None
 
 
 def sign(listed: Sequence[Listed]) -> str:

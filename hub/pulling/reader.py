@@ -118,7 +118,7 @@ class Reader:
         listed = page.read(answered.body, module)
         sign = page.sign(listed)
         memory.check(owner, sign)
-        following = _following(to, url, answered.headers) or page.further(url, len(listed), answered.headers)
+        following = following_page(to, url, answered.headers) or page.further(url, len(listed), answered.headers)
         if so_far.next is not None:
             following = page.back(url, so_far.total, answered.headers) or following
         first, same = so_far.first, False
@@ -233,7 +233,7 @@ def _first(to: Hosted, module: str, so_far: Progress) -> str:
     return target(to.platform, module, InterfaceRole.SENDER, (), limited(to.platform, query))
 
 
-def _following(to: Hosted, url: str, answered: Mapping[str, str]) -> str | None:
+def following_page(to: Hosted, url: str, answered: Mapping[str, str]) -> str | None:
     """The next page's URL, None on the last one. Raises HubError where it cannot be followed."""
     following = next_page(answered)
     if following is None:

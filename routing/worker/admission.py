@@ -11,14 +11,16 @@ from routing.clock import Clock
 from routing.directory import Hosted
 from routing.event import Event, Poison, decode
 from routing.fold import Request, request_of
-from routing.log.port import Record
+from routing.log.port import Position, Record
 from routing.policy import DeliverySettings, Outcome
 from routing.pulled import read_key
+from routing.reading import Sought
 from routing.state import ObjectState, StateKey, key_of, needs_base, untold, whole_for
 from routing.store.port import CdrRecord, StoreAway
 from routing.worker import aftermath
 from routing.worker.again import Agains
 from routing.worker.aside import Aside
+from routing.worker.asking import Asking
 from routing.worker.delivery import Delivery
 from routing.worker.directed import DirectedPushes
 from routing.worker.gathering import Gathering, next_state
@@ -49,6 +51,7 @@ class Admission:
         aside: Aside,
         reads: Reads,
         agains: Agains,
+        asking: Asking,
         clock: Clock,
         settings: DeliverySettings,
     ) -> None:
@@ -65,6 +68,7 @@ class Admission:
         self._aside = aside
         self._reads = reads
         self._agains = agains
+        self._asking = asking
         self._clock = clock
         self.refreshed = -1
         """The newest directory revision that the store was asked for."""
@@ -162,6 +166,7 @@ class Admission:
         newest: dict[StateKey, ObjectState] = {}
         of: dict[StateKey, Owned] = {}
         wrong: dict[Item, Exception] = {}
+        applied: dict[Item, Position] = {}
         for item, event in broadcasts:
             key, position = read_key(event), item.entry.position
             try:
@@ -169,7 +174,9 @@ class Admission:
                 if item in told:
                     state = None
                 elif event.read is not None:
-                    state = await self._reads.next_state(item, event, before)
+                    state, has_it = await self._reads.next_state(item, event, before)
+                    if has_it:
+                        applied[item] = event.read
                 else:
                     state = next_state(before, event, position)
             except Exception as error:  # noqa: BLE001  # one event that breaks its handler must not stop the others
@@ -186,6 +193,8 @@ class Admission:
             reason = wrong.get(item) or failed.get(read_key(event))
             if reason is not None:
                 self.broken(item, reason)
+            elif item in applied:
+                self._asking.applied(key_of(event, None), applied[item])
 
     async def let_in(self, owned: Owned, item: Item, *, ask: bool) -> bool:
         """Let in what is `ready`; whether that was possible: without `ask` the store is asked nothing more.
@@ -278,10 +287,20 @@ class Admission:
         if not entry.open:
             self._settling.close(entry)
             return
+        if needs_base(event):
+            self._ask_owner(event)
         memo: dict[int, tuple[Request, ...]] = {}
         name = object_name(event)
         for hosted in recipients:
             self._delivery.broadcast(entry, event, name, hosted.platform.id, hosted.party.id, requests, memo)
+
+    def _ask_owner(self, event: Event) -> None:
+        """An update of what the hub does not know is sent as it is; what it belongs to is read meanwhile."""
+        state = self._states.known(key_of(event, None))
+        if state is not None and state.body is None and state.parts:
+            self._asking.wants(
+                Sought(event.owner, event.module, event.object_id, event.variant, since=event.last_updated)
+            )
 
     def _direct(self, owned: Owned, item: Item, event: Event, party: PartyId) -> bool:
         """Let a directed push in; False where its recipient may have missed what must go first."""

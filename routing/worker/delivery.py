@@ -24,6 +24,7 @@ from routing.rates import Rates
 from routing.store.port import CdrRecord
 from routing.worker import aftermath
 from routing.worker.aftermath import Aftermath
+from routing.worker.asking import Asking
 from routing.worker.attempts import Attempts
 from routing.worker.directed import DirectedPushes, Served
 from routing.worker.lane import Lane
@@ -66,6 +67,7 @@ class Delivery:
         ended: Ended,
         broken: Broken,
         states: States,
+        asking: Asking,
         store_away: Callable[[], bool],
         holds: Callable[[], bool],
         widths: Widths,
@@ -77,12 +79,12 @@ class Delivery:
         )  # fmt: skip
         sender = Feeling(sender, widths, rates, Line.BROADCASTS)
         self._waves = Waves(
-            hub=hub, sender=sender, resolver=resolver, marks=marks, states=states, settings=settings, clock=clock,
-            random=random, ended=ended, turns=self._turns, active=self._active, permit=self._permit,
+            hub=hub, sender=sender, resolver=resolver, marks=marks, states=states, asking=asking, settings=settings,
+            clock=clock, random=random, ended=ended, turns=self._turns, active=self._active, permit=self._permit,
             mark=self._mark_wave, cover=self._cover_wave, store_away=store_away,
         )  # fmt: skip
         self._newests = Newests(
-            hub=hub, sender=sender, resolver=resolver, states=states, clock=clock, permit=self._permit,
+            hub=hub, sender=sender, resolver=resolver, states=states, asking=asking, clock=clock, permit=self._permit,
             let_in_to=self._let_in_to, mark=self._mark_slot,
         )  # fmt: skip
         self.marking = Marking(marks, ended)

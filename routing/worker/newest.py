@@ -13,8 +13,9 @@ from routing.fold import Request, replaces_all
 from routing.log.port import Position, TopicPartition
 from routing.outbound import speaker
 from routing.policy import Outcome, ended
-from routing.state import StateKey
+from routing.state import ObjectState, StateKey
 from routing.store.port import StoreAway
+from routing.worker.asking import Asking
 from routing.worker.lane import Lane
 from routing.worker.ports import Push, Resolver, Sender
 from routing.worker.slot import Newest, Slot, Wave
@@ -32,6 +33,7 @@ class Newests:
         sender: Sender,
         resolver: Resolver,
         states: States,
+        asking: Asking,
         clock: Clock,
         permit: Callable[[Slot], Callable[[], bool]],
         let_in_to: Callable[[TopicPartition], Position | None],
@@ -41,6 +43,7 @@ class Newests:
         self._sender = sender
         self._resolver = resolver
         self._states = states
+        self._asking = asking
         self._clock = clock
         self._permit = permit
         self._let_in_to = let_in_to
@@ -66,9 +69,9 @@ class Newests:
         let_in_to, whole, begun = self._let_in_to(slot.tp), lane.whole.get(slot.key), lane.begun.get(slot.key)
         if (let_in_to is not None and state.position >= let_in_to) or (whole is not None and whole >= state.position):
             return Outcome.SUPERSEDED  # it is on its way by itself, or has arrived
-        requests = resync.wanted(state, mine)
-        if requests is None or (begun is not None and begun > state.position):
-            return Outcome.UNKNOWN
+        requests = self._wanted(state, mine, begun)
+        if not isinstance(requests, tuple):
+            return requests
         _bring(slot, requests, state.position)  # however this ends, nothing older may be begun any more
         outcome: Outcome | None = None
         try:
@@ -82,6 +85,24 @@ class Newests:
             lane.remember(slot.key, state.position, whole=True)
             lane.took = self._clock.monotonic()
         return outcome
+
+    def _wanted(
+        self, state: ObjectState, mine: ObjectState | None, begun: Position | None
+    ) -> tuple[Request, ...] | Outcome:
+        """What is to be sent; or UNKNOWN while its owner is asked, NOT_SENT where that does not know it either."""
+        sought, asking = resync.sought(state), self._asking
+        read = asking.known_at(state.key)
+        requests = resync.wanted(state, mine, read)
+        if requests is None or (begun is not None and begun > state.position and (read is None or begun >= read)):
+            told = max(state.position, begun or state.position, state.position if mine is None else mine.position)
+            if asking.lost(state.key, told):
+                return Outcome.NOT_SENT
+            asking.wants(sought, newer=told)
+            return Outcome.UNKNOWN
+        if state.parts and state.body is None and asking.may_tell(sought):
+            asking.wants(sought)
+            return Outcome.UNKNOWN
+        return requests
 
     async def _send(
         self, slot: Slot, item: Newest, hosted: Hosted, requests: tuple[Request, ...], position: Position

@@ -29,13 +29,13 @@ class Reads:
         self._consumer = consumer
         self._observer = observer
 
-    async def next_state(self, item: Item, event: Event, before: ObjectState | None) -> ObjectState | None:
-        """The state for everybody after what was read; None: it stays as it is."""
+    async def next_state(self, item: Item, event: Event, before: ObjectState | None) -> tuple[ObjectState | None, bool]:
+        """The state for everybody after what was read, None: it stays as it is; and whether it has what was read."""
         position = item.entry.position
         later: Sequence[tuple[Event, Position]] | None = None
         if event.kept_for is None:
             later = await self._later(item, event) if needs_later(before, event) else ()
-        return after_pull(before, event, position, later)
+        return after_pull(before, event, position, later), later is not None
 
     async def _later(self, item: Item, event: Event) -> Sequence[tuple[Event, Position]] | None:
         """The broadcasts of this object from the beginning of the reading on; None where the log does not tell."""

@@ -8,6 +8,7 @@ from random import Random
 
 from connectors.errors import OcpiError
 from connectors.values import PartyId
+from routing import resync
 from routing.clock import Clock
 from routing.fold import Request, fold_all, replaces_all
 from routing.outbound import Answered, speaker
@@ -15,6 +16,7 @@ from routing.policy import DeliverySettings, Outcome, ended, pause, retry_after
 from routing.repeat import may_repeat, saw
 from routing.state import key_of, whole_for
 from routing.store.port import StoreAway
+from routing.worker.asking import Asking
 from routing.worker.lane import Lane
 from routing.worker.marking import Ended
 from routing.worker.marks import Marks
@@ -40,6 +42,7 @@ class Waves:
         resolver: Resolver,
         marks: Marks,
         states: States,
+        asking: Asking,
         settings: DeliverySettings,
         clock: Clock,
         random: Random,
@@ -56,6 +59,7 @@ class Waves:
         self._resolver = resolver
         self._marks = marks
         self._states = states
+        self._asking = asking
         self._settings = settings
         self._clock = clock
         self._random = random
@@ -103,6 +107,9 @@ class Waves:
                     if _unknown_there(failure) and not repaired and await self._made_whole(slot, wave):
                         repaired = known = True
                         continue
+                    unknown = _unknown_there(failure) and not replaces_all(request)
+                    if unknown and not repaired and await self._comes_whole(slot):
+                        return self._cover(lane, slot, wave, "it does not know the object, and was sent a part")
                     return self.finish(lane, slot, wave, outcome, str(failure.status_code), failure.ms)
                 if outcome is not None:
                     if self._marks.reaches(lane.platform, slot.tp) is not None:
@@ -131,6 +138,22 @@ class Waves:
         if whole is None or whole.position != last.position:
             return False
         wave.requests = (whole,)
+        return True
+
+    async def _comes_whole(self, slot: Slot) -> bool:
+        """Whether a resync brings the whole object: it is known, if not as it was told here, or its owner is asked."""
+        keys = [key_of(slot.event, to) for to in (None, slot.key.recipient)]
+        try:
+            known = await self._states.read(keys)
+        except StoreAway:
+            return False
+        state = known.get(keys[0])
+        if state is None or whole_for(state, known.get(keys[1])) is not None:
+            return state is not None
+        sought = resync.sought(state)
+        if not state.parts or state.body is not None or not self._asking.may_tell(sought):
+            return False
+        self._asking.wants(sought)
         return True
 
     def finish(self, lane: Lane, slot: Slot, wave: Wave, outcome: Outcome, detail: str = "", ms: float = 0.0) -> None:

@@ -12,10 +12,12 @@ from routing.clock import Clock
 from routing.log.port import Assignment, Log, LogError, PartitionLost, TopicPartition
 from routing.policy import DeliverySettings, Outcome
 from routing.rates import Rates
+from routing.reading import Nobody, Owners
 from routing.store.port import Store
 from routing.worker.admission import Admission
 from routing.worker.again import Agains
 from routing.worker.aside import Aside
+from routing.worker.asking import Asking
 from routing.worker.attempts import Attempts
 from routing.worker.custody import Custodian
 from routing.worker.delivery import Delivery
@@ -67,6 +69,7 @@ class Worker:
         clock: Clock,
         random: Random,
         observer: Observer,
+        owners: Owners | None = None,
         settings: DeliverySettings | None = None,
         rates: Rates | None = None,
         widths: Widths | None = None,
@@ -108,11 +111,12 @@ class Worker:
             resolver=resolver, locate=locate, clock=clock, settings=settings, hub=hub, keeping=keeping,
             trouble=observer.trouble,
         )  # fmt: skip
+        self.asking = Asking(log=log, owners=owners or Nobody(), clock=clock, observer=observer)
         self.delivery = Delivery(
             hub=hub, directed=self.directed, attempts=attempts, sender=sender, resolver=resolver, marks=self.marks,
             settings=settings, clock=clock, random=random, observer=observer, ended=self.settling.end,
-            broken=self._broken, states=self.states, store_away=lambda: reach.away, holds=self._consumer.holds,
-            widths=widths, rates=rates,
+            broken=self._broken, states=self.states, asking=self.asking, store_away=lambda: reach.away,
+            holds=self._consumer.holds, widths=widths, rates=rates,
         )  # fmt: skip
         self.custody = Custodian(
             log=log, reach=reach, attempts=attempts, delivery=self.delivery, resolver=resolver, owned=self._owned,
@@ -125,7 +129,7 @@ class Worker:
         admission = Admission(
             states=self.states, marks=self.marks, delivery=self.delivery, directed=self.directed, resolver=resolver,
             settling=self.settling, aside=self.aside, reads=Reads(consumer=self._consumer, observer=observer),
-            agains=agains, clock=clock, settings=settings,
+            agains=agains, asking=self.asking, clock=clock, settings=settings,
         )  # fmt: skip
         self._gaps = Gaps(marks=self.marks, resolver=resolver, settling=self.settling, observer=observer)
         self.intake = Intake(
@@ -159,6 +163,7 @@ class Worker:
             self.aside.run,
             self.resync.run,
             self.custody.run,
+            self.asking.run,
             self._sweep_often,
             self._look_often,
         )
@@ -223,6 +228,7 @@ class Worker:
             running.cancel()
         self.resync.kill()
         self.custody.kill()
+        self.asking.kill()
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
@@ -334,3 +340,4 @@ class Worker:
                     del self._owned[owned.tp]
             self.marks.forget(tps)
             self.states.forget(tps)
+            self.asking.forget(tps)

@@ -33,6 +33,7 @@ from routing.worker.ports import Silent
 from routing.worker.worker import GROUP, Worker
 from tests.judging import Facts, Stood
 from tests.sim.loop import VirtualClock, VirtualLoop
+from tests.sim.owners import SimulatedOwners
 from tests.sim.recipients import Guarded, Recipients
 from tests.sim.storing import SimulatedStore, Storing
 
@@ -126,6 +127,7 @@ class World:
         self.storing = Storing(loop, self.random)
         self.directory = directory()
         self.recipients = Recipients(loop, self.random, EMSPS)
+        self.owners = SimulatedOwners(self)
         self.processes: list[Process] = []
         self.told: dict[int, int] = {}
         self.told_at: dict[int, float] = {}
@@ -193,7 +195,7 @@ class World:
             log=self.log, store=store, topics=EVENT_TOPICS, hub=HUB, sender=sender,
             resolver=DirectoryResolver(lambda: known[0], reload, breakers.returned), locate=locate, hold=hold,
             clock=self.clock,
-            random=self.random, observer=watching, settings=self.settings, member=name,
+            random=self.random, observer=watching, owners=self.owners, settings=self.settings, member=name,
             rates=Rates(lambda platform: known[0].platforms[platform].settings.rate, lambda: 1, self.clock.monotonic),
         )  # fmt: skip
         process = Process(name, worker, store, ReplyTo(name, 0), known, breakers)
