@@ -21,7 +21,7 @@ async def get(
 async def answer(
     client: Outbound, signs: Signs, to: Hosted, url: str, sent: Mapping[str, str], *, within: float
 ) -> Answered:
-    """What it answered, whatever that is; a sign of life, or of none. `sent` are the headers, the credential among them.
+    """What it answered, whatever it is; a sign of life, or of none. `sent` are the headers, the credential among them.
 
     Raises NotConnected and OutcomeUnknown, and HubError where that is no answer of OCPI.
     """

@@ -80,7 +80,12 @@ async def test_whoever_registers_is_read_and_then_in_everybodys_lists_and_nobody
     assert (row["state"], row["pages"], row["objects"], row["total"]) == ("read", 5, 250, 250)
     asked = got(cpo, "locations", "GET")
     assert {(one.sender, one.to) for one in asked} == {(HUB, party_of(cpo))}
-    assert set((await pulled.hub.show(party_of(cpo)))["complete"]) == {"locations", "tariffs", "sessions", "cdrs"}
+
+    async def is_complete() -> bool:
+        shown = await pulled.hub.show(party_of(cpo))
+        return set(shown["complete"]) == {"locations", "tariffs", "sessions", "cdrs"}
+
+    await eventually(is_complete, within=WITHIN)
 
 
 async def test_a_platform_that_is_away_in_the_middle_is_read_on_where_it_was(pulled: Parties) -> None:
