@@ -2,7 +2,7 @@
 
 A checkpoint beside a writer never ends with everything moved, because more came meanwhile; then the write-ahead log
 would grow for ever. So the bulk is moved here, and the writer itself moves the small rest between two commits, after
-which it begins the write-ahead log anew.
+which it begins the write-ahead log anew. Where the disk moves less than the writer writes, the writer waits.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final
 _log = logging.getLogger(__name__)
 
 EVERY: Final = 16 * 2**20  # bytes written between two checkpoints
+MOST: Final = 32 * 2**20  # bytes written while one is under way
 
 
 class Checkpointer(threading.Thread):
@@ -28,24 +29,28 @@ class Checkpointer(threading.Thread):
         self._rest = rest
         self._bell: SimpleQueue[bool] = SimpleQueue()
         self._written = 0
-        self._at_work = False
+        self._at_rest = threading.Event()
+        self._at_rest.set()
 
     def wrote(self, size: int) -> None:
-        """Called by the writer after each commit."""
+        """Called by the writer after each commit; returns late where the disk does not keep up."""
         self._written += size
-        if self._written >= EVERY and not self._at_work:
-            self._at_work = True
+        if self._written >= MOST:
+            self._at_rest.wait()
+        if self._written >= EVERY and self._at_rest.is_set():
+            self._at_rest.clear()
             self._written = 0
             self._bell.put(True)
 
     def run(self) -> None:
         while self._bell.get():
             checkpoint(self._connection)
-            self._at_work = False
             self._rest()
+            self._at_rest.set()
         self._connection.close()
 
     def finish(self) -> None:
+        """Once the writer has ended."""
         self._bell.put(False)
 
 

@@ -110,7 +110,6 @@ class EmbeddedLog:
         for consumer, _, _ in list(self._consumers):
             consumer.abandon()
         self._writer.finish()
-        self._checkpointer.finish()
         await asyncio.to_thread(self._shut)
         self._waiting.close()
         self._replies.clear()
@@ -240,6 +239,7 @@ class EmbeddedLog:
 
     def _shut(self) -> None:
         self._writer.join()
+        self._checkpointer.finish()
         self._checkpointer.join()
         self._reader.close()
         checkpoint(self._connection, "TRUNCATE")

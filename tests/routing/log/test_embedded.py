@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from routing.log.embedded import EmbeddedLog, LogLocked, LogUnusable
+from routing.log.embedded import EmbeddedLog, LogLocked, LogUnusable, checkpointer
 from routing.log.port import Committed, LogAway, Position, PublishRefused, PublishUnknown, Record, TopicPartition
 from tests.contract.engines import after, join, read, settle
 
@@ -264,6 +264,28 @@ async def test_the_write_ahead_log_stays_bounded_under_load(tmp_path: Path) -> N
         for _ in range(120):
             await put(log, 50, size=20_000)  # 120 MB
         assert (tmp_path / "log.db-wal").stat().st_size < 64 * 2**20
+
+
+async def test_the_write_ahead_log_stays_bounded_where_the_disk_moves_less_than_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[int] = []
+    move = checkpointer.checkpoint
+
+    def slowly(connection: sqlite3.Connection, mode: str = "PASSIVE") -> None:
+        if threading.current_thread().name == "log-checkpointer":
+            size = -1
+            while size != (size := (tmp_path / "log.db-wal").stat().st_size):
+                time.sleep(0.3)  # as long as anything is written
+            moved.append(size)
+        move(connection, mode)
+
+    monkeypatch.setattr(checkpointer, "checkpoint", slowly)
+    async with opened(tmp_path) as log:
+        for _ in range(120):
+            await put(log, 50, size=20_000)
+    assert len(moved) >= 2
+    assert max(moved) < 64 * 2**20
 
 
 # --- the disk --------------------------------------------------------------------------------------------------------
