@@ -68,6 +68,7 @@ class Asking:
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy: set[PartyId] = set()
         self._failing: set[PartyId] = set()
+        self._told_of: set[PartyId] = set()
         self._wake = asyncio.Event()
 
     def wants(self, sought: Sought, newer: Position | None = None) -> None:
@@ -189,6 +190,7 @@ class Asking:
             reading.end = (await self._log.ends(place.topic))[place.partition]
             told = await self._owners.read(sought)
             self._failing.discard(sought.owner)
+            self._told_of.discard(sought.owner)
             if told is None:
                 reading.stage = Stage.UNKNOWN
                 return
@@ -209,4 +211,6 @@ class Asking:
             return
         reading.stage, reading.again = Stage.FAILED, now + _REST
         sought = reading.sought
-        self._observer.trouble(f"{sought.module} {sought.id} could not be read from its owner {sought.owner}: {why}")
+        if sought.owner not in self._told_of:  # once of an owner: who pushes much would fill what an operator reads
+            self._told_of.add(sought.owner)
+            self._observer.trouble(f"{sought.module} {sought.id} could not be read from its owner {sought.owner}: {why}")

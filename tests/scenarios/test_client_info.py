@@ -46,7 +46,8 @@ async def test_a_change_is_put_to_every_party_that_may_see_it_and_to_nobody_else
     await eventually(lambda: told(cpo).get(seen) == "CONNECTED")
     await eventually(lambda: told(emsp).get((party_of(cpo), "CPO")) == "CONNECTED")
     assert (party_of(cpo), "CPO") not in told(cpo)
-    (put,) = [one for one in got(cpo, "hubclientinfo", "PUT") if one.segments == tuple(party_of(emsp))]
+    # the first of them: where its answer comes late it is told once more
+    put = next(one for one in got(cpo, "hubclientinfo", "PUT") if one.segments == tuple(party_of(emsp)))
     assert put.to is None and put.sender is None, "a configuration module has no routing headers"
     assert put.json["last_updated"].endswith("Z")
     await parties.hub.act(party_of(emsp), "suspend")

@@ -42,8 +42,11 @@ class Recipients:
         return self.answer(method, url)
 
 
+NOT_KNOWN = b'{"status_code":2003,"status_message":"it has no such location","timestamp":"2026-03-01T10:00:00Z"}'
+
+
 def usual(method: str, url: str) -> Answer:
-    """Lists have a next page, a CDR posted has a Location, versions and their details are those of a platform."""
+    """Lists have a next page, no location is known, a CDR posted has a Location, versions and their details are those of a platform."""
     origin = "/".join(url.split("/")[:3])
     match method, url.removeprefix(origin):
         case "GET", "/versions" | "/ocpi/versions":
@@ -56,6 +59,10 @@ def usual(method: str, url: str) -> Answer:
             return answered(headers={"Location": f"{origin}/cdrs/1"})
         case "GET", path if "/sender/locations?" in path:
             return answered(headers={"Link": f'<{origin}/sender/locations?offset=10>; rel="next"'})
+        case "GET", path if path.startswith("/sender/locations/") and path.count("/") == 3:
+            return answered(NOT_KNOWN, 404)
+        case "GET", path if path.startswith(("/sender/tariffs?", "/sender/tokens?")):
+            return _data([])
     return answered()
 
 
