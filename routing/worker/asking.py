@@ -213,4 +213,6 @@ class Asking:
         sought = reading.sought
         if sought.owner not in self._told_of:  # once of an owner: who pushes much would fill what an operator reads
             self._told_of.add(sought.owner)
-            self._observer.trouble(f"{sought.module} {sought.id} could not be read from its owner {sought.owner}: {why}")
+            self._observer.trouble(
+                f"{sought.module} {sought.id} could not be read from its owner {sought.owner}: {why}"
+            )

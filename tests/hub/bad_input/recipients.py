@@ -46,7 +46,7 @@ NOT_KNOWN = b'{"status_code":2003,"status_message":"it has no such location","ti
 
 
 def usual(method: str, url: str) -> Answer:
-    """Lists have a next page, no location is known, a CDR posted has a Location, versions and their details are those of a platform."""
+    """Lists have a next page, no location is known, a CDR posted has a Location; versions are those of a platform."""
     origin = "/".join(url.split("/")[:3])
     match method, url.removeprefix(origin):
         case "GET", "/versions" | "/ocpi/versions":
