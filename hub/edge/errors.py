@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from connectors.answers import ABSENT, envelope
@@ -44,4 +46,11 @@ def defect(call: Call) -> Response:
 
 def now() -> str:
     """The time in UTC as an OCPI DateTime (2.2.1, 16.3)."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_second(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    """Written once for the many answers of one second."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]

@@ -143,9 +143,9 @@ class Archiver:
             self._consumer.pause(tuple(self._held))
 
     def _filed(self, records: Sequence[Record]) -> None:
-        for record in records:
-            if record.tp in self._held:
-                self._done[record.tp] = Position(record.position.epoch, record.position.offset + 1)
+        for tp, (epoch, offset) in {record.tp: record.position for record in records}.items():
+            if tp in self._held:
+                self._done[tp] = Position(epoch, offset + 1)
 
     async def _file(self, records: Sequence[Record]) -> None:
         """Raises StoreAway; then any of them may be there."""

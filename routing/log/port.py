@@ -11,6 +11,7 @@ import asyncio
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -41,7 +42,13 @@ class Record(NamedTuple):
 
     @property
     def tp(self) -> TopicPartition:
-        return TopicPartition(self.topic, self.partition)
+        return _tp(self.topic, self.partition)
+
+
+@lru_cache(maxsize=4096)
+def _tp(topic: str, partition: int) -> TopicPartition:
+    """One for all records of a partition: there are few, and each is asked for by every record several times."""
+    return TopicPartition(topic, partition)
 
 
 class Published(NamedTuple):
