@@ -211,6 +211,10 @@ class Admission:
                 # nothing else brings it: it is for nobody, and may stand above where that began
                 await self._marks.cover_beside(key, entry.position, "its owner had another state")
             # its state is written, or kept until the window is left, before which nothing is committed
+            if owned.window is not None and event.kept_for is None:
+                known = self._states.known(key_of(event, None))
+                if known is None or known.position >= entry.position:
+                    owned.window.read(event)
             self._settling.settle(entry)
         elif event.again is not None:
             return self._again(owned, item, event)

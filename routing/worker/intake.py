@@ -114,7 +114,7 @@ class Intake:
         return owned.replay is not None and position is not None and position >= owned.replay.end
 
     def _conclude_now(self, owned: Owned) -> None:
-        if self._gathered(owned) or owned.placing or needs_store(owned.tp, self._delivery):
+        if self._gathered(owned) or owned.placing or needs_store(owned, self._delivery):
             self._pending[owned] = None
         else:
             let_go(owned, self._delivery)
@@ -281,7 +281,7 @@ class Intake:
         if self._gathered(owned) or not _stays(owned):
             return
         owned.placing = True  # what comes meanwhile waits
-        open_still = await needs_store_in_turns(owned.tp, self._delivery)
+        open_still = await needs_store_in_turns(owned, self._delivery)
         if not _stays(owned):
             return
         if not open_still:

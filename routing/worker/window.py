@@ -69,10 +69,12 @@ Place = list[Gathered | Directed]
 
 
 class Window:
-    """What was read of one partition's window, object by object."""
+    """What was read of one partition's window, object by object. `told` are the names of those objects whose owner told
+    the hub more after some of it: the former owner may have sent that already, so nothing older may go any more."""
 
     def __init__(self) -> None:
         self._objects: dict[str, Place] = {}
+        self.told: set[str] = set()
 
     def __len__(self) -> int:
         """How many objects."""
@@ -98,6 +100,11 @@ class Window:
             return False
         place.append(Directed(event, let_in))
         return True
+
+    def read(self, event: Event) -> None:
+        """What the owner of an object was found to have is its newest state here."""
+        if (name := object_name(event)) in self._objects:
+            self.told.add(name)
 
     def take(self) -> list[Place]:
         """Everything, each object's in order; the window is empty then."""

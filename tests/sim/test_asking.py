@@ -215,6 +215,29 @@ def test_who_owns_the_partition_next_asks_again_where_the_answer_was_not_there_y
     tell(story)
 
 
+def test_p2_what_was_pushed_before_its_owner_told_more_is_not_sent_after_that_by_the_next_worker() -> None:
+    async def story(world: World) -> None:
+        process = await one(world)
+        had(world)
+        world.owners.mood = "well"
+        world.recipients.unknown = {AWAY}
+        go_away(world, "hanging", OTHERS)  # so that nothing is committed
+        assert await location(world, patch=True) == 1000
+        await asyncio.sleep(10)
+        assert [begun.method for begun in got(world)] == ["PATCH", "PUT"]
+        world.kill(process)
+        come_back(world, OTHERS)
+        await world.start_process()
+        await asyncio.sleep(30)
+        for party in EMSPS:
+            methods = [begun.method for begun in got(world, party=party)]
+            assert "PATCH" not in methods[methods.index("PUT") :]
+        assert holds(world) == known(world)
+        assert world.storing.data.marks == {}
+
+    tell(story)
+
+
 def test_p3_an_owner_that_hangs_holds_up_nobody() -> None:
     async def story(world: World) -> None:
         await one(world)
