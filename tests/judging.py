@@ -8,18 +8,21 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import orjson
+
 from connectors.values import PartyId
 from routing.event import Event
 from routing.log.port import Position, TopicPartition
-from routing.resync import correlation_id
+from routing.resync import PREFIX, correlation_id
 from routing.store.port import Mark
-from tests.witnesses import Begun, ObjectKey, Recipient, apply
+from tests.witnesses import Begun, ObjectKey, Recipient, apply, seqs_of
 
 
 @dataclass(frozen=True, slots=True)
 class Stood:
     """An event as it stands on the log. `landed_late`: appended after its expiry, so never accepted.
 
+    What was read from an owner stands there too: its seq is the number of that answer.
     `append_time` is the log's (UTC ms; 0 where nobody asks).
     """
 
@@ -33,6 +36,17 @@ class Stood:
     @property
     def key(self) -> ObjectKey:
         return self.event.module, self.event.object_id.upper()
+
+    @property
+    def read(self) -> bool:
+        """Whether nobody pushed it: its owner told it, being asked."""
+        return self.event.read is not None
+
+
+def read_seq(body: bytes) -> int | None:
+    """The number of the answer of its owner that this object is built on, where answers bear one."""
+    found = orjson.loads(body).get("read") if body else None
+    return found["seq"] if isinstance(found, dict) else None
 
 
 @dataclass
@@ -54,6 +68,10 @@ class Facts:
     told_utc: dict[int, int] = field(default_factory=dict)
     not_sent: frozenset[int] = frozenset()
     """Those whose sender was told that they were not sent, since the hub's store was away."""
+    owners_tell: bool = False
+    """Whether the owner of every object told what it was asked, all the time."""
+    blank: dict[ObjectKey, Position] = field(default_factory=dict)
+    """Objects whose owner, asked when the log ended there, told nothing for certain."""
 
     @cached_property
     def by_seq(self) -> dict[int, Stood]:
@@ -85,7 +103,38 @@ class Facts:
         return (
             stood for stood in self.stood
             if stood.event.audience is None and not stood.landed_late and stood.event.module in recipient.modules
+            if not stood.read
         )  # fmt: skip
+
+    def only_told(self, begun: Begun, seq: int) -> bool:
+        """Whether a request bears this push because the owner of the object told the hub of it, and not as a push.
+
+        An owner has what it pushed, whatever came of that: also what its recipient was not sent, or another party was.
+        """
+        stood = self.by_seq.get(seq)
+        if stood is None or stood.read or begun.body == stood.event.payload:
+            return False
+        readings = (self.by_seq[one] for one in begun.seqs if one in self.by_seq and self.by_seq[one].read)
+        return any(seq in seqs_of(reading.event.payload, PREFIX) for reading in readings)
+
+    def given_up(self, party: PartyId, stood: Stood) -> bool:
+        """Whether it may have ended unsent: this party alone was pushed the object, so that nobody but its owner can
+        say what it should have, and its owner was asked after that and told nothing for certain."""
+        asked = self.blank.get(stood.key)
+        if asked is None or stood.position >= asked:
+            return False
+        alone = self._alone.get((party, stood.key))
+        return alone is not None and alone < asked
+
+    @cached_property
+    def _alone(self) -> dict[tuple[PartyId, ObjectKey], Position]:
+        """The first push of each object to one party alone."""
+        first: dict[tuple[PartyId, ObjectKey], Position] = {}
+        for stood in self.stood:
+            if stood.event.audience is not None:
+                key = stood.event.audience, stood.key
+                first[key] = min(stood.position, first.get(key, stood.position))
+        return first
 
 
 def judge(facts: Facts) -> list[str]:
@@ -159,42 +208,84 @@ def _newest_seen(facts: Facts, recipient: Recipient) -> dict[ObjectKey, Position
 
 
 def _kept(facts: Facts, recipient: Recipient) -> list[str]:
-    """P1: an accepted broadcast was seen, or something newer, or a mark covers it, or the recipient refused it."""
+    """P1: an accepted broadcast was seen, or something newer, or a mark covers it, or the recipient refused it.
+
+    Of an object that it did not know it may have refused a part for good, where the owner could not be asked.
+    """
     newest = _newest_seen(facts, recipient)
+    unknown = {} if facts.owners_tell else _unknown(facts, recipient)
     return [
         f"P1: {recipient.party} never saw {stood.event.operation} {stood.key} at {stood.position.offset} "
         f"(seq {stood.seq}), and no mark covers it"
         for stood in facts.broadcasts(recipient)
         if stood.key not in recipient.refused
         and newest.get(stood.key, Position(0, -1)) < stood.position
+        and unknown.get(stood.key, Position(0, -1)) < stood.position
         and not facts.covered(recipient.party, stood)
+        and not facts.given_up(recipient.party, stood)
     ]
+
+
+def _unknown(facts: Facts, recipient: Recipient) -> dict[ObjectKey, Position]:
+    """Up to where it was sent parts of objects that it said it does not know."""
+    newest: dict[ObjectKey, Position] = {}
+    for begun in recipient.begun:
+        for seq in begun.seqs if begun.unknown else ():
+            if (stood := facts.by_seq.get(seq)) is not None:
+                newest[stood.key] = max(stood.position, newest.get(stood.key, stood.position))
+    return newest
 
 
 def _same_state(facts: Facts, recipient: Recipient) -> list[str]:
-    """What a recipient holds equals the sender's own last state, wherever everything got through."""
-    ours: dict[ObjectKey, dict[str, Any]] = {}
-    unsure: set[ObjectKey] = set()
-    excused = {begun.object for begun in recipient.begun if begun.excused}
+    """What a recipient holds equals the sender's own last state, wherever everything got through.
+
+    Where it holds what the owner told when it was asked, that is what all before it came to, whatever became of that.
+    """
+    events: dict[ObjectKey, list[Stood]] = defaultdict(list)
     for stood in sorted(facts.stood, key=lambda stood: stood.position):
-        event, key = stood.event, stood.key
-        if stood.landed_late or event.module == "cdrs" or event.audience not in (None, recipient.party):
+        event = stood.event
+        if stood.landed_late or stood.read or event.module == "cdrs":
             continue
-        if event.audience is None and event.module not in recipient.modules:
+        if event.audience == recipient.party or (event.audience is None and event.module in recipient.modules):
+            events[stood.key].append(stood)
+    excused = {begun.object for begun in recipient.begun if begun.excused}
+    unknown = set() if facts.owners_tell else _unknown(facts, recipient).keys() - recipient.objects.keys()
+    broken = []
+    for key, stands in events.items():
+        holds = recipient.objects.get(key)
+        number = holds["read"]["seq"] if holds is not None and "read" in holds else None
+        if number is not None and number not in facts.by_seq:
+            broken.append(f"{recipient.party} holds an answer of the owner of {key} that came to nothing: {holds}")
             continue
-        sure = not facts.covered(recipient.party, stood) if event.audience is None else facts.accepted(stood.seq)
-        if not sure:
-            unsure.add(key)
+        state, sure = _last_state(facts, recipient, key, stands, facts.by_seq[number] if number is not None else None)
+        if sure and key not in excused | unknown | recipient.refused and _by_uid(holds) != _by_uid(state):
+            broken.append(f"{recipient.party} holds {holds} for {key}, its owner {state}")
+    return broken
+
+
+def _last_state(
+    facts: Facts, recipient: Recipient, key: ObjectKey, stands: Iterable[Stood], read: Stood | None
+) -> tuple[dict[str, Any] | None, bool]:
+    """What this recipient should have of an object, built on what was `read` of it; and whether that is certain."""
+    ours: dict[ObjectKey, dict[str, Any]] = {}
+    since = None
+    if read is not None:
+        ours, since = {key: orjson.loads(read.event.payload)}, read.event.read
+    sure = True
+    for stood in stands:
+        event = stood.event
+        if since is not None and stood.position < since:
+            continue
+        if event.audience is not None:
+            got = facts.accepted(stood.seq)
+        else:
+            got = not facts.covered(recipient.party, stood) and not facts.given_up(recipient.party, stood)
+        if not got:
+            sure = False
         elif event.operation == "DELETE" or (event.operation == "PUT" and len(event.path) == 3):
-            unsure.discard(key)  # whatever was there before
+            sure = True  # whatever was there before
         apply(ours, key, event.operation, event.path[3:], event.payload)
-    return [
-        f"{recipient.party} holds {recipient.objects.get(key)} for {key}, its owner {state}"
-        for key, state in ours.items()
-        if key not in unsure | excused
-        and key not in recipient.refused
-        and _by_uid(recipient.objects.get(key)) != _by_uid(state)
-    ]
+    return ours.get(key), sure
 
 
 def _by_uid(state: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -213,9 +304,10 @@ def _directed(facts: Facts) -> list[str]:
     for recipient in facts.recipients.values():
         for request in recipient.begun:
             begun.update(seq for seq in request.seqs if seq in by_seq and by_seq[seq].event.payload == request.body)
-            seen.update(request.seqs)
+            pushed = {seq for seq in request.seqs if not facts.only_told(request, seq)}
+            seen |= pushed
             if request.processed:
-                processed.update(request.seqs)
+                processed |= pushed
     broken = []
     for seq, code in facts.told.items():
         stood = by_seq.get(seq)

@@ -19,7 +19,8 @@ class Begun:
     """A request whose first byte was written. `path` are the decoded ids after the endpoint URL.
 
     `seqs` are the events that it stands for, `processed` says that the recipient applied it. Times are seconds.
-    `by` is the process that began it, where several do; `excused` that it was begun where order is not judged.
+    `by` is the process that began it, where several do; `excused` that it was begun where order is not judged;
+    `unknown` that it was a part of an object that the recipient said it does not know.
     """
 
     at: float
@@ -33,6 +34,7 @@ class Begun:
     ended: float | None = None
     by: int | None = None
     excused: bool = False
+    unknown: bool = False
     resync: str = ""
     """The correlation id of what the hub's resync sent, which names a position."""
 

@@ -7,6 +7,9 @@ import selectors
 from collections.abc import Mapping
 from typing import Any
 
+_ENDING = 60.0
+"""Seconds of virtual time in which what was cancelled has to end."""
+
 
 class Stuck(AssertionError):
     """Nothing is scheduled and nothing is ready: the run waits for something that never comes."""
@@ -46,6 +49,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.now
+
+    def wind_up(self) -> None:
+        """Close it, once all that is under way was cancelled and has ended: else each such task is complained of."""
+        asyncio.set_event_loop(None)
+        tasks = asyncio.all_tasks(self)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            self.run_until_complete(asyncio.wait(tasks, timeout=_ENDING))
+        self.close()
 
     def _make_self_pipe(self) -> None:
         """No threads wake this loop."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.values import Role
 from routing import event as events
-from routing.log.port import TopicPartition, partition_of
+from routing.log.port import Position, TopicPartition, partition_of
 from routing.reading import NotTold, Sought, Told
 from routing.state import key_of
 from tests.witnesses import ObjectKey, apply
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 class SimulatedOwners:
     """`mood`: never (it offers nothing to read), away, hanging, failing, blank (in no list), gone, or well.
 
-    `had` are objects that it had before it pushed anything, `asked` is what it was asked for, and when.
+    `had` are objects that it had before it pushed anything, `asked` is what it was asked for, and when. Where answers
+    are `numbered`, each whole object bears a seq of its own under "read": who holds that has it from this answer.
+    `blank` says where the log ended when it last told nothing for certain of an object, `always_well` that it is in no
+    other mood all the time.
     """
 
     def __init__(self, world: World) -> None:
@@ -28,6 +31,9 @@ class SimulatedOwners:
         self.mood = "never"
         self.had: dict[ObjectKey, dict[str, Any]] = {}
         self.asked: list[tuple[str, float]] = []
+        self.numbered = False
+        self.always_well = False
+        self.blank: dict[ObjectKey, Position] = {}
 
     def there(self, sought: Sought) -> bool | None:
         del sought
@@ -36,16 +42,20 @@ class SimulatedOwners:
     async def read(self, sought: Sought) -> Told | None:
         world = self._world
         self.asked.append((sought.id, world.loop.now))
+        end = world.log.end(self._tp(sought))
         await asyncio.sleep(world.random.choice((0.01, 0.2, 2.0)))
         if self.mood == "hanging":
             await asyncio.sleep(10)
         if self.mood in ("hanging", "failing", "away", "never"):
             raise NotTold("it does not answer")
         if self.mood == "blank":
+            self.blank[sought.module, sought.id.upper()] = end
             return None
         body = None if self.mood == "gone" else self._has(sought)
         if body is None or body.get("deleted"):
             return self._told(sought, None)
+        if self.numbered:
+            body["read"] = {"seq": world.next_seq()}
         return self._told(sought, json.dumps(body).encode())
 
     def _told(self, sought: Sought, body: bytes | None) -> Told:
@@ -55,8 +65,7 @@ class SimulatedOwners:
         """What it has now: what it had, and all of its pushes that stand on the log laid over it, in order."""
         key = sought.module, sought.id.upper()
         objects = {key: json.loads(json.dumps(self.had[key]))} if key in self.had else {}
-        tp = TopicPartition(f"ocpi.{sought.module}", partition_of(sought.log_key, 2))
-        for record in self._world.log._partitions[tp].records:
+        for record in self._world.log._partitions[self._tp(sought)].records:
             try:
                 event = events.decode(record.headers, record.value)
             except events.Poison:
@@ -65,3 +74,7 @@ class SimulatedOwners:
             if event.read is None and not late and key_of(event, None) == sought.key and b"POISON" not in record.value:
                 apply(objects, key, event.operation, event.path[3:], event.payload)
         return objects.get(key)
+
+    @staticmethod
+    def _tp(sought: Sought) -> TopicPartition:
+        return TopicPartition(f"ocpi.{sought.module}", partition_of(sought.log_key, 2))

@@ -43,7 +43,7 @@ class Recipients:
         self.all = {party: Recipient(party) for party in parties}
         self.calm = False
         self.unknown: set[PartyId] = set()
-        """Those that say so when an update is of an object that they do not know."""
+        """Those that say so when an update, or a part, is of an object that they do not know."""
         self.thinks: float | None = None
         """Seconds that each request takes, where that is not chance."""
         self.slow: dict[PartyId, float] = {}
@@ -81,8 +81,9 @@ class Recipients:
                 if mood == "picky" and self._random.random() < 0.3:
                     recipient.refused.add(begun.object)
                     return _answered(200, 2001, started, self._loop.now)
-                unknown = begun.object not in recipient.objects
-                if push.method == "PATCH" and unknown and recipient.party in self.unknown:
+                part = push.method == "PATCH" or len(push.path) > 3
+                if part and begun.object not in recipient.objects and recipient.party in self.unknown:
+                    begun.unknown = True
                     return _answered(200, 2003, started, self._loop.now)
                 recipient.process(begun)
                 if mood == "lossy" and self._random.random() < 0.6:

@@ -21,6 +21,10 @@ RESYNC = 60.0
 """Seconds after which every mark must be worked off."""
 CALM = 400.0
 """Seconds after which everything must be settled."""
+TOLD = 340.0
+"""Seconds after which an owner was asked again that failed to answer."""
+OWNERS = ("well", "well", "away", "hanging", "failing", "blank", "never")
+"""Moods of the owner of all objects."""
 
 
 def run(seed: int) -> list[str]:
@@ -30,8 +34,7 @@ def run(seed: int) -> list[str]:
         asyncio.set_event_loop(loop)
         return loop.run_until_complete(_run(loop, seed))
     finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+        loop.wind_up()
 
 
 async def _run(loop: VirtualLoop, seed: int) -> list[str]:
@@ -44,12 +47,14 @@ async def _run(loop: VirtualLoop, seed: int) -> list[str]:
         asyncio.create_task(coroutine)
         for coroutine in (
             *(_location(world, f"L{i}") for i in range(3)),
+            *(_location(world, f"H{i}", had=True) for i in range(2)),
             _tariff(world),
             *(_session(world, f"S{i}") for i in range(2)),
             _cdrs(world),
             *(_moods(world, party) for party in EMSPS),
             _trouble(world, PROCESSES),
             _trouble(world, ENGINES),
+            _owner(world),
         )
     ]
     await asyncio.gather(*stories)
@@ -63,6 +68,8 @@ async def _run(loop: VirtualLoop, seed: int) -> list[str]:
 
 async def _calm(world: World) -> None:
     world.recipients.calm = True
+    if world.owners.mood not in {"never", "blank"}:
+        world.owners.mood = "well"
     world.storing.come_back()
     for platform in ("one", "two"):
         world.rate_changes(platform, None)
@@ -74,7 +81,7 @@ async def _calm(world: World) -> None:
     while world.loop.now < until and quiet < 3:
         await asyncio.sleep(2.0)
         quiet = quiet + 1 if not world.uncommitted() else 0
-    until = world.loop.now + RESYNC
+    until = world.loop.now + (RESYNC if world.owners.always_well or world.owners.mood == "never" else TOLD + RESYNC)
     while world.loop.now < until and world.overdue():
         await asyncio.sleep(2.0)
     world.defects += world.overdue()
@@ -91,17 +98,23 @@ async def _pause(world: World) -> None:
     await asyncio.sleep(world.random.expovariate(1 / 3.0) if world.random.random() < 0.7 else 0.0)
 
 
-async def _location(world: World, name: str) -> None:
-    """A CPO's location: a whole PUT, then updates at every level, some to one party only."""
+async def _location(world: World, name: str, *, had: bool = False) -> None:
+    """A CPO's location: a whole PUT, then updates at every level, some to one party only.
+
+    One that it `had` before it pushed anything is seldom PUT as a whole.
+    """
     random = world.random
     await asyncio.sleep(random.random() * 5)
-    first = True
+    first = not had
+    if had:
+        evses = [{"uid": uid, "status": "UNKNOWN", **_stamp(world, 0)} for uid in ("1", "2")]
+        world.owners.had["locations", name] = {"id": name, "city": "Leiden", "evses": evses, **_stamp(world, 0)}
     while world.loop.now < STORY:
         seq = world.next_seq()
         to: PartyId | None = random.choice(EMSPS) if random.random() < 0.25 else None
         below: tuple[str, ...]
         stamp = _stamp(world, seq)
-        if first or random.random() < 0.2:
+        if first or random.random() < (0.05 if had else 0.2):
             evses = [{"uid": uid, "status": "AVAILABLE", **stamp} for uid in ("1", "2")]
             body, below, operation = {"id": name, "name": f"n{seq}", "evses": evses, **stamp}, (), Operation.PUT
             first = False
@@ -170,6 +183,20 @@ async def _moods(world: World, party: PartyId) -> None:
         if mood == "well" and world.processes and world.random.random() < 0.5:
             world.calls_in(platform, world.random.choice(world.processes))
         await asyncio.sleep(world.random.uniform(0.5, 12.0))
+
+
+async def _owner(world: World) -> None:
+    """The owner tells what it is asked all the time, or never, or as its mood is; some recipients ask for the whole."""
+    random, owners = world.random, world.owners
+    owners.numbered = True
+    kind = random.random()
+    if kind < 0.8:
+        world.recipients.unknown = {party for party in EMSPS if random.random() < 0.4}
+    owners.mood = "never" if kind >= 0.6 else "well"
+    owners.always_well = kind < 0.2
+    while 0.2 <= kind < 0.6 and world.loop.now < STORY:
+        await asyncio.sleep(random.uniform(0.5, 15.0))
+        owners.mood = random.choice(OWNERS)
 
 
 async def _trouble(world: World, kinds: Sequence[Callable[[World], Awaitable[None]]]) -> None:

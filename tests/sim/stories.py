@@ -30,17 +30,13 @@ def tell(story: Callable[[World], Awaitable[None]]) -> World:
         await story(world)
         for process in list(world.processes):
             world.kill(process)
-        await asyncio.sleep(0)
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
         return world
 
     try:
         asyncio.set_event_loop(loop)
         world = loop.run_until_complete(run())
     finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+        loop.wind_up()
     assert world.defects == []
     return world
 

@@ -20,7 +20,7 @@ from routing.event import Event, Operation
 from routing.guard import Guard
 from routing.log.faults import Faults, RandomFaults
 from routing.log.memory import MemoryLog
-from routing.log.port import Headers, LogError, PublishRefused, Record, ReplyTo, TopicPartition
+from routing.log.port import Headers, LogError, Position, PublishRefused, Record, ReplyTo, TopicPartition
 from routing.policies import Policies, Policy
 from routing.policy import DeliverySettings
 from routing.rates import Rates
@@ -31,7 +31,7 @@ from routing.topics import EVENT_TOPICS, OUTCOMES
 from routing.worker.leaving import STEP
 from routing.worker.ports import Silent
 from routing.worker.worker import GROUP, Worker
-from tests.judging import Facts, Stood
+from tests.judging import Facts, Stood, read_seq
 from tests.sim.loop import VirtualClock, VirtualLoop
 from tests.sim.owners import SimulatedOwners
 from tests.sim.recipients import Guarded, Recipients
@@ -344,16 +344,28 @@ class World:
                 broken.append(f"{record.key!r} at {record.position.offset} was set aside, and nothing is wrong with it")
             event = events.decode(record.headers, record.value)
             late = record.append_time > event.expires
-            stood.append(Stood(event, int(event.request_id), record.tp, record.position, late))
+            if event.read is None:
+                seq = int(event.request_id)
+            elif self._came_to_nothing(event, record.position):
+                continue
+            else:
+                seq = read_seq(event.payload) or -1 - len(stood)
+            stood.append(Stood(event, seq, record.tp, record.position, late))
         marks = list(self.storing.data.marks.values())
         hosted = {party: self.directory.hosted(party)[0].platform.id for party in EMSPS}
         return Facts(
             stood, self.told, self.told_at, self.answers, self.recipients.all, marks, hosted, self.uncommitted(),
             not_sent=frozenset(self.not_sent), broken=[*broken, *self._unwritten(stood)],
+            owners_tell=self.owners.always_well, blank=self.owners.blank,
         )  # fmt: skip
 
+    def _came_to_nothing(self, event: Event, position: Position) -> bool:
+        """Whether what was read from an owner is not in the state: it was PUT or deleted meanwhile, or is the same."""
+        state = self.storing.data.states.get(key_of(event, None))
+        return state is None or state.position < position
+
     def overdue(self) -> list[str]:
-        """Marks that stand, though the hub knows what is lacking of everything that they cover."""
+        """Marks that stand, though the hub knows what is lacking of all that they cover, or its owner can be asked."""
         states = self.storing.data.states
         found = []
         for mark in self.storing.data.marks.values():
@@ -362,7 +374,8 @@ class World:
                 state for key, state in states.items()
                 if key.audience is None and f"ocpi.{key.module}" == mark.tp.topic and state.position >= mark.lowest
             ]  # fmt: skip
-            if not any(self._only_its_owner_knows(state, party) for state in there for party in parties):
+            asked = self.owners.mood != "never"
+            if asked or not any(self._only_its_owner_knows(state, party) for state in there for party in parties):
                 found.append(
                     f"the mark of {mark.platform} in {mark.tp} from {mark.lowest.offset} on is never worked off"
                 )
