@@ -258,7 +258,7 @@ def _same_state(facts: Facts, recipient: Recipient) -> list[str]:
             broken.append(f"{recipient.party} holds an answer of the owner of {key} that came to nothing: {holds}")
             continue
         state, sure = _last_state(facts, recipient, key, stands, facts.by_seq[number] if number is not None else None)
-        if sure and key not in excused | unknown | recipient.refused and _by_uid(holds) != _by_uid(state):
+        if sure and key not in excused | unknown | recipient.refused and _content(holds) != _content(state):
             broken.append(f"{recipient.party} holds {holds} for {key}, its owner {state}")
     return broken
 
@@ -288,11 +288,17 @@ def _last_state(
     return ours.get(key), sure
 
 
-def _by_uid(state: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The same with its EVSEs in one order: OCPI gives them none, and what has no whole is sent in parts."""
-    if state is None or "evses" not in state:
-        return state
-    return {**state, "evses": sorted(state["evses"], key=lambda evse: str(evse["uid"]))}
+def _content(state: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The same with its EVSEs in one order: OCPI gives them none, and what has no whole is sent in parts.
+
+    Without the number of an answer: a push that came in while its owner was asked is in that, and laid over it here.
+    """
+    if state is None:
+        return None
+    content = {name: value for name, value in state.items() if name != "read"}
+    if "evses" in state:
+        content["evses"] = sorted(state["evses"], key=lambda evse: str(evse["uid"]))
+    return content
 
 
 def _directed(facts: Facts) -> list[str]:
