@@ -48,15 +48,15 @@ def fold(waiting: tuple[Request, ...], new: Request) -> tuple[Request, ...]:
     if base is not None:
         laid = lay(base.body, new.path[len(base.path) :], new, level=len(base.path))
         if laid is not None:
-            rest = tuple(r for r in waiting if r is not base and not _covered(new, r))
+            rest = tuple(r for r in waiting if r is not base and not covered(new, r))
             return (*rest, Request(base.operation, base.path, laid, new.position, composed=True))
     if new.operation is Operation.PATCH:
         same = next((r for r in waiting if r.path == new.path and r.operation is Operation.PATCH), None)
         if same is not None and _may_move(waiting, same):
-            rest = tuple(r for r in waiting if r is not same and not _covered(new, r))
+            rest = tuple(r for r in waiting if r is not same and not covered(new, r))
             body = _patched(same.body, new.body)
             return (*rest, Request(Operation.PATCH, new.path, body, new.position, composed=True))
-    return (*(r for r in waiting if not _covered(new, r)), new)
+    return (*(r for r in waiting if not covered(new, r)), new)
 
 
 def fold_all(waiting: tuple[Request, ...], later: Iterable[Request]) -> tuple[Request, ...]:
@@ -128,7 +128,7 @@ def replaces_all(new: Request) -> bool:
     return new.operation is Operation.DELETE or (new.operation is not Operation.PATCH and not new.path)
 
 
-def _covered(new: Request, old: Request) -> bool:
+def covered(new: Request, old: Request) -> bool:
     """Whether `old` has no effect any more once `new` is applied."""
     depth = len(new.path)
     if not _same(old.path[:depth], new.path) or len(old.path) < depth:

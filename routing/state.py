@@ -15,7 +15,7 @@ from connectors import digits
 from connectors.errors import InvalidParameters
 from connectors.values import Module, PartyId
 from routing.event import Event, Operation
-from routing.fold import Request, fold, lay, request_of
+from routing.fold import Request, covered, fold, lay, request_of
 from routing.log.port import Position
 
 DELETABLE: Final = frozenset((Module.TARIFFS,))
@@ -109,12 +109,13 @@ def after(
         laid = lay(before.body, new.path, new, level=0)
         if laid is not None:
             hidden = unpublished(event.module, laid)
+            parts = tuple(part for part in before.parts if not covered(new, _request(part, before.position)))
             return replace(
-                before, key=key, position=position, body=laid, composed=True, last_updated=last_updated,
+                before, key=key, position=position, body=laid, composed=True, parts=parts, last_updated=last_updated,
                 unpublished=hidden,
             )  # fmt: skip
-    parts = fold(tuple(_request(part, before.position) for part in before.parts), new)
-    return replace(before, key=key, position=position, parts=tuple(_part(r) for r in parts), last_updated=last_updated)
+    folded = fold(tuple(_request(part, before.position) for part in before.parts), new)
+    return replace(before, key=key, position=position, parts=tuple(_part(r) for r in folded), last_updated=last_updated)
 
 
 def unpublished(module: str, body: bytes) -> bool:
@@ -153,11 +154,12 @@ def whole_for(everybody: ObjectState | None, mine: ObjectState | None) -> Reques
     """The one request that brings a recipient to the state of everybody, if there is one that takes nothing back.
 
     `mine` is what this recipient alone was told: where that is newer than the PUT that the whole is built on, nobody
-    but the owner knows what the recipient should have now.
+    but the owner knows what the recipient should have now. What it refused it does not have.
     """
     if everybody is None or everybody.empty or everybody.parts or untold(everybody):
         return None
-    if mine is not None and (everybody.base is None or mine.position > everybody.base):
+    nothing = mine is None or (mine.empty and not mine.unconfirmed)
+    if mine is not None and not nothing and (everybody.base is None or mine.position > everybody.base):
         return None
     return requests(everybody)[0]
 

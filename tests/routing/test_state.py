@@ -43,6 +43,13 @@ def test_a_put_after_parts_forgets_them() -> None:
     assert state.parts == ()
 
 
+def test_a_part_that_its_whole_does_not_have_is_forgotten_once_it_is_put() -> None:
+    known = event("PUT", {"id": "L1", "evses": []}), event("PATCH", {"s": 1}, "E1"), event("PATCH", {"s": 2}, "E2")
+    state = grown(*known, event("PUT", {"uid": "E1", "s": 3}, "E1"))
+    assert state.body == b'{"id":"L1","evses":[{"uid":"E1","s":3}]}'
+    assert [part.path for part in state.parts] == [("E2",)], "what is older than the body is not sent after it"
+
+
 def test_a_delete_leaves_a_tombstone_and_a_patch_after_it_has_no_base() -> None:
     gone = grown(event("PUT", {"id": "L1"}), event("DELETE"))
     assert gone.deleted
@@ -69,6 +76,13 @@ def test_the_whole_of_everybody_is_not_for_one_who_was_told_something_newer_than
     assert whole_for(everybody, replace(mine, position=at(1))) is not None
     assert whole_for(everybody, replace(mine, position=at(2))) is None
     assert whole_for(grown(event("PATCH", {"a": 1})), None) is None
+
+
+def test_what_one_refused_keeps_the_whole_from_nobody_but_what_it_may_have_taken_does() -> None:
+    everybody = grown(event("PUT", {"id": "L1"}), event("PATCH", {"a": 1}))
+    refused = ObjectState(key_of(event("PUT"), EMSP), at(2), "2.2.1")
+    assert whole_for(everybody, refused) is not None
+    assert whole_for(everybody, replace(refused, unconfirmed=True)) is None
 
 
 @pytest.mark.parametrize(

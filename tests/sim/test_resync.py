@@ -337,6 +337,22 @@ def test_who_does_not_know_the_object_of_an_update_gets_it_whole_once() -> None:
     tell(story)
 
 
+def test_who_refused_an_update_of_its_own_of_what_it_does_not_know_gets_the_object_whole_all_the_same() -> None:
+    async def story(world: World) -> None:
+        await one(world)
+        assert await location(world) == 1000
+        await asyncio.sleep(2)
+        world.recipients.all[AWAY].objects.clear()
+        world.recipients.unknown = {AWAY}
+        assert await location(world, to=AWAY, patch=True) == 2003
+        assert await location(world, patch=True) == 1000
+        await asyncio.sleep(5)
+        assert [begun.method for begun in got(world)] == ["PUT", "PATCH", "PATCH", "PUT"]
+        assert world.recipients.all[AWAY].objects == world.recipients.all[EMSPS[0]].objects
+
+    tell(story)
+
+
 def test_p13_what_it_sends_is_an_exchange_of_its_own_that_names_what_it_stands_for() -> None:
     async def story(world: World) -> None:
         await one(world)
