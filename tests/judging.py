@@ -268,6 +268,7 @@ def _last_state(
 ) -> tuple[dict[str, Any] | None, bool]:
     """What this recipient should have of an object, built on what was `read` of it; and whether that is certain."""
     ours: dict[ObjectKey, dict[str, Any]] = {}
+    processed = {seq for begun in recipient.begun if begun.processed and begun.object == key for seq in begun.seqs}
     since = None
     if read is not None:
         ours, since = {key: orjson.loads(read.event.payload)}, read.event.read
@@ -279,7 +280,8 @@ def _last_state(
         if event.audience is not None:
             got = facts.accepted(stood.seq)
         else:
-            got = not facts.covered(recipient.party, stood) and not facts.given_up(recipient.party, stood)
+            lacks = stood.seq not in processed and facts.given_up(recipient.party, stood)
+            got = not lacks and not facts.covered(recipient.party, stood)
         if not got:
             sure = False
         elif event.operation == "DELETE" or (event.operation == "PUT" and len(event.path) == 3):

@@ -107,8 +107,10 @@ def resync_forgets_deletes() -> tuple[Any, str, Any]:
     """Of an object that was deleted meanwhile, a returning platform is told nothing."""
     before = resync.wanted
 
-    def wanted(everybody: ObjectState | None, mine: ObjectState | None) -> tuple[Request, ...] | None:
-        found = before(everybody, mine)
+    def wanted(
+        everybody: ObjectState | None, mine: ObjectState | None, read: Position | None = None
+    ) -> tuple[Request, ...] | None:
+        found = before(everybody, mine, read)
         return () if found and found[0].operation is Operation.DELETE else found
 
     return resync, "wanted", wanted

@@ -49,7 +49,8 @@ class SimulatedOwners:
         if self.mood in ("hanging", "failing", "away", "never"):
             raise NotTold("it does not answer")
         if self.mood == "blank":
-            self.blank[sought.module, sought.id.upper()] = end
+            key = sought.module, sought.id.upper()
+            self.blank[key] = max(end, self.blank.get(key, end))  # who asked first may hear of it last
             return None
         body = None if self.mood == "gone" else self._has(sought)
         if body is None or body.get("deleted"):
