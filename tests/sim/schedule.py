@@ -101,14 +101,14 @@ async def _pause(world: World) -> None:
 async def _location(world: World, name: str, *, had: bool = False) -> None:
     """A CPO's location: a whole PUT, then updates at every level, some to one party only.
 
-    One that it `had` before it pushed anything is seldom PUT as a whole.
+    One that it `had` before it pushed anything is seldom PUT as a whole. It has the EVSEs that it updates, also where
+    the log did not take that PUT: an owner tells no whole that lacks them.
     """
     random = world.random
     await asyncio.sleep(random.random() * 5)
     first = not had
-    if had:
-        evses = [{"uid": uid, "status": "UNKNOWN", **_stamp(world, 0)} for uid in ("1", "2")]
-        world.owners.had["locations", name] = {"id": name, "city": "Leiden", "evses": evses, **_stamp(world, 0)}
+    evses = [{"uid": uid, "status": "UNKNOWN", **_stamp(world, 0)} for uid in ("1", "2")]
+    world.owners.had["locations", name] = {"id": name, "city": "Leiden", "evses": evses, **_stamp(world, 0)}
     while world.loop.now < STORY:
         seq = world.next_seq()
         to: PartyId | None = random.choice(EMSPS) if random.random() < 0.25 else None
