@@ -19,15 +19,17 @@ from routing.worker.slot import Line, Slot
 from routing.worker.widths import Widths
 
 _CALLERS_SECONDS: Final = 0.5
+_BESIDE_CALLERS: Final = 6
 
 
 class Turns:
     """The lanes of one process. `may_begin` says whether a slot's partition is ours; `begin` serves a slot.
 
     `widths` say how many of a lane are begun at a time, `rates` how many in a second.
-    `reading` says whether a replay window is being read: who has a caller waiting there waits for the reading. Then,
-    and for a moment after each push with a caller, broadcasts are begun one in a turn: such a push needs several turns
-    of the event loop until it is answered, and each is as long as what was begun.
+    `reading` says whether a replay window is being read: who has a caller waiting there waits for the reading. Then
+    broadcasts are begun one in a turn. For a moment after each push with a caller they are fewer than else: such a push
+    needs several turns of the event loop until it is answered, and each is as long as what was begun; but not so few
+    that what is accepted beside it waits ever longer.
     """
 
     def __init__(
@@ -117,8 +119,7 @@ class Turns:
 
     def _turn(self) -> None:
         self._coming = False
-        waited_for = self._reading() or asyncio.get_running_loop().time() < self._callers_until
-        for _ in range(1 if waited_for else self._settings.begun_a_turn):
+        for _ in range(self._in_a_turn()):
             if not self._line:
                 break
             lane = self._line.popleft()
@@ -128,6 +129,12 @@ class Turns:
             self.pump(lane)
         if self._line:
             self._come()
+
+    def _in_a_turn(self) -> int:
+        most = self._settings.begun_a_turn
+        if self._reading():
+            return 1
+        return min(_BESIDE_CALLERS, most) if asyncio.get_running_loop().time() < self._callers_until else most
 
     def _count(self, lane: Lane, slot: Slot, line: Line) -> None:
         lane.begun_now[line] += 1

@@ -61,6 +61,9 @@ _AS_PUT: Final = (
 )
 _TERMS: Final = "INSERT OR IGNORE INTO terms (day, term, rank) VALUES {rows}"
 _TERMS_AT_ONCE: Final = 300
+# What is filed is new, and stands at the end of each table: little of what was written is read again.
+_WRITER_CACHE_KIB: Final = 4 * 1024
+_READER_CACHE_KIB: Final = 1024
 _FREE: Final = "SELECT count(*) FROM exchanges WHERE rank = ? AND id <> ?"
 
 
@@ -69,8 +72,10 @@ class EmbeddedArchive:
 
     def __init__(self, folder: Path, *, busy: float = 5.0) -> None:
         path = folder / ARCHIVE_FILE
-        self._writer = Writer("archive-writer", partial(open_writer, path, busy, MIGRATIONS))
-        self._reader = Reader("archive-reader", partial(open_reader, path, busy))
+        self._writer = Writer(
+            "archive-writer", partial(open_writer, path, busy, MIGRATIONS, cache_kib=_WRITER_CACHE_KIB)
+        )
+        self._reader = Reader("archive-reader", partial(open_reader, path, busy, cache_kib=_READER_CACHE_KIB))
 
     async def start(self) -> None:
         await self._writer.start()

@@ -117,14 +117,16 @@ MIGRATIONS: Final[Migrations] = (
 )
 
 
-def open_writer(path: Path, busy: float, migrations: Migrations = MIGRATIONS) -> sqlite3.Connection:
+def open_writer(
+    path: Path, busy: float, migrations: Migrations = MIGRATIONS, *, cache_kib: int = _WRITER_CACHE_KIB
+) -> sqlite3.Connection:
     """The connection that writes, the schema brought up to date; `busy` is how long to wait for a lock, seconds.
 
     Raises Unusable for a file that is not ours or from a newer release, StoreAway when it is locked or the disk fails.
     """
     try:
         _make(path)
-        connection = _connect(path, busy, _WRITER_CACHE_KIB)
+        connection = _connect(path, busy, cache_kib)
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
@@ -145,10 +147,10 @@ def open_writer(path: Path, busy: float, migrations: Migrations = MIGRATIONS) ->
     return connection
 
 
-def open_reader(path: Path, busy: float) -> sqlite3.Connection:
+def open_reader(path: Path, busy: float, *, cache_kib: int = _READER_CACHE_KIB) -> sqlite3.Connection:
     """A connection that only reads; the file must have been opened by open_writer before. Raises StoreAway."""
     try:
-        connection = _connect(path, busy, _READER_CACHE_KIB)
+        connection = _connect(path, busy, cache_kib)
         connection.execute("PRAGMA query_only=ON")
     except sqlite3.Error as error:
         raise StoreAway(f"{path} cannot be opened: {error}") from error
