@@ -21,8 +21,8 @@ from routing.store.port import StoreAway
 
 GROUP: Final = "ocpi-hub.archive"
 
-_READ_RECORDS: Final = 500
-_READ_BYTES: Final = 1024 * 1024
+_READ_RECORDS: Final = 200
+_READ_BYTES: Final = 256 * 1024
 _FEW_RECORDS: Final = 20  # while its process is busy
 _FEW_BYTES: Final = 64 * 1024
 _READ_WAIT: Final = 1.0
