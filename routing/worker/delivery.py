@@ -211,7 +211,7 @@ class Delivery:
         elif isinstance(item, Newest | Kept):
             del slot.queue[0]
         task = asyncio.get_running_loop().create_task(self._serve(lane, slot, item))
-        owned.in_flight.add(task)
+        owned.in_flight[task] = None
         # not in the task itself: one that is cut off before its first step would never come to it
         task.add_done_callback(partial(self._served, lane, slot, line, item, owned))
 
@@ -240,7 +240,7 @@ class Delivery:
         self, lane: Lane, slot: Slot, line: Line, item: Waiting, owned: Owned,
         task: asyncio.Task[Recording | None],
     ) -> None:  # fmt: skip
-        owned.in_flight.discard(task)
+        owned.in_flight.pop(task, None)
         slot.busy = False
         if task.cancelled():
             if owned.held:
@@ -432,8 +432,8 @@ class Delivery:
     def store_soon(owned: Owned, storing: Coroutine[Any, Any, None], then: Callable[[], None] | None = None) -> None:
         """Let it wait for the store beside everything else; it ends with the partition at the latest, `then` too."""
         task = asyncio.get_running_loop().create_task(storing)
-        owned.storing.add(task)
-        task.add_done_callback(owned.storing.discard)
+        owned.storing[task] = None
+        task.add_done_callback(lambda ended: owned.storing.pop(ended, None))
         if then is not None:
             task.add_done_callback(lambda _: then())
 

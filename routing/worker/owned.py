@@ -82,8 +82,8 @@ class Owned:
         self.marked = False
         self.paused = False
         self.backlog: deque[Item] = deque()
-        self.in_flight: set[asyncio.Task[Any]] = set()
-        self.storing: set[asyncio.Task[None]] = set()
+        self.in_flight: dict[asyncio.Task[Any], None] = {}
+        self.storing: dict[asyncio.Task[None], None] = {}
 
     def unclean(self) -> Committed:
         """What a new owner commits before it begins anything."""

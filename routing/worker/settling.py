@@ -37,7 +37,7 @@ class Settling:
         self._consumer = consumer
         self._owned = owned
         self._observer = observer
-        self._moved: set[TopicPartition] = set()
+        self._moved: dict[TopicPartition, None] = {}
         self._wake = asyncio.Event()
 
     # --- how events end ----------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ class Settling:
 
     def moved(self, tp: TopicPartition) -> None:
         """Something of this partition was settled: the next round of commits looks at it."""
-        self._moved.add(tp)
+        self._moved[tp] = None
         self._wake.set()
 
     async def run(self) -> None:
@@ -133,7 +133,7 @@ class Settling:
             await self.commit({owned.tp: Committed(owned.tracker.settled_to()) for owned in self._settling()})
 
     def _settling(self) -> Sequence[Owned]:
-        moved, self._moved = self._moved, set()
+        moved, self._moved = self._moved, {}
         owned = [self._owned[tp] for tp in moved if tp in self._owned]
         return [one for one in owned if one.active and one.tracker.settled_to() > one.tracker.committed]
 

@@ -282,7 +282,7 @@ class Worker:
         for owned in list(self._owned.values()):
             oldest = owned.tracker.oldest()
             if owned.active and oldest is not None and oldest.held and oldest.since < limit:
-                for platform in set(oldest.leader.open.values()):
+                for platform in dict.fromkeys(oldest.leader.open.values()):
                     lane = self.delivery.lanes.get(platform)
                     if lane is not None and oldest.held and self._owned.get(owned.tp) is owned:
                         self.delivery.mark_soon(lane, owned.tp, "it was too slow")
