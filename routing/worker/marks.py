@@ -25,6 +25,7 @@ class Marks:
         self._marks: dict[MarkKey, Mark] = {}
         self._places: dict[_Place, dict[MarkKey, Mark]] = {}
         self._coming: dict[_Place, list[Position]] = {}
+        self._beginning: set[MarkKey] = set()
         self._setting = asyncio.Lock()
 
     def reaches(self, platform: str, tp: TopicPartition) -> Position | None:
@@ -45,8 +46,11 @@ class Marks:
         return list(self._marks)
 
     def worked_off(self, tp: TopicPartition) -> list[MarkKey]:
-        """The marks in this partition that are being worked off."""
-        return [key for key, mark in self._marks.items() if key.tp == tp and mark.upper is not None]
+        """The marks in this partition that are being worked off, or about to be: where that begins is said already."""
+        return [
+            key for key, mark in self._marks.items()
+            if key.tp == tp and (mark.upper is not None or key in self._beginning)
+        ]  # fmt: skip
 
     def get(self, key: MarkKey) -> Mark | None:
         return self._marks.get(key)
@@ -144,7 +148,7 @@ class Marks:
     async def cover_beside(self, key: MarkKey, position: Position, reason: str) -> None:
         """The same of one that is being worked off, for what moved above where that began. Raises StoreAway."""
         while key.party is not None and (mark := self._marks.get(key)) is not None:
-            if mark.upper is None or await self.left(key, position):
+            if (mark.upper is None and key not in self._beginning) or await self.left(key, position):
                 return
         await self.cover(key.platform, key.tp, position, reason)
 
@@ -154,7 +158,11 @@ class Marks:
 
     async def begin(self, key: MarkKey, upper: Position) -> bool:
         """From here on it is worked off, downwards from `upper`, or from where that came before. Raises StoreAway."""
-        return await self._change(key, lambda mark: mark if mark.upper else replace(mark, upper=upper))
+        self._beginning.add(key)
+        try:
+            return await self._change(key, lambda mark: mark if mark.upper else replace(mark, upper=upper))
+        finally:
+            self._beginning.discard(key)
 
     async def progress(self, key: MarkKey, done: Position, sent: int) -> bool:
         """Nothing from `done` on is lacking any more, but what is kept beside. Raises StoreAway.

@@ -124,8 +124,8 @@ def test_what_is_cut_off_before_its_first_step_is_not_lost() -> None:
         world.log.back(process.name)
         process.worker.delivery.go_on()
         assert await session(world) == 1000
-        assert seen(world, EMSPS[0], "locations") == [2]
         await asyncio.sleep(2)
+        assert seen(world, EMSPS[0], "locations") == [2]
         assert world.uncommitted() == 0
 
     tell(story)

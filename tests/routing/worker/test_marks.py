@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from connectors.values import PartyId
 from routing.clock import SystemClock
 from routing.log.port import Position, TopicPartition
 from routing.store.memory import MemoryData, MemoryStore
@@ -123,3 +126,42 @@ async def test_p1_a_mark_that_was_read_anew_while_its_resync_ran_does_not_end_wi
     assert not await marks.finish(ONE, 0)
     (mark,) = await store.load_marks()
     assert (mark.position, mark.upper, mark.done) == (Position(1, 12), None, None)
+
+
+class Slow(MemoryStore):
+    """Whose saves wait until they may go on."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryData())
+        self.goes_on = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    async def save_mark(self, mark: Mark) -> Mark:
+        self.asked.set()
+        await self.goes_on.wait()
+        return await super().save_mark(mark)
+
+
+@pytest.mark.parametrize("party", [None, PartyId("DE", "EMS")])
+async def test_p1_what_moves_above_a_resync_that_is_about_to_begin_is_kept_beside_it(party: PartyId | None) -> None:
+    store = Slow()
+    store.goes_on.set()
+    await store.start()
+    marks = Marks(Reach(store, trouble=lambda sentence: None), SystemClock())
+    key = MarkKey("one", TP, party)
+    await store.save_mark(Mark("one", TP, at(9), 0, "away", party=party))
+    await marks.refresh([TP])
+    assert marks.worked_off(TP) == []
+    store.goes_on.clear()
+    store.asked.clear()
+    begins = asyncio.create_task(marks.begin(key, at(36)))
+    await store.asked.wait()
+    covered = [
+        asyncio.create_task(marks.cover_beside(one, at(36), "its owner had another state"))
+        for one in marks.worked_off(TP)
+    ]
+    store.goes_on.set()
+    assert await begins
+    await asyncio.gather(*covered)
+    assert await marks.finish(key, 0)
+    assert [(mark.position, mark.upper) for mark in await store.load_marks()] == [(at(36), None)]
