@@ -104,9 +104,11 @@ class States:
                 found[key] = known
             else:
                 missing.append(key)
-        for key, state in (await self._stored(missing)).items():
-            newer = self.known(key)  # a write may have been queued while we read
-            found[key] = newer if newer is not None and newer.position > state.position else state
+        found.update(await self._stored(missing))
+        for key in wanted if missing else ():
+            newer, state = self.known(key), found.get(key)  # a write may have been queued while we read
+            if newer is not None and (state is None or newer.position > state.position):
+                found[key] = newer
         return found
 
     async def write(self, states: Sequence[ObjectState]) -> Mapping[StateKey, Exception]:

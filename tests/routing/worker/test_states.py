@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ import pytest
 from routing.event import Event, Operation
 from routing.log.port import TopicPartition
 from routing.outbound import Answered
-from routing.state import ObjectState
+from routing.state import ObjectState, StateKey, after, key_of
 from routing.store.memory import MemoryData, MemoryStore
 from routing.store.port import StoreAway
 from routing.worker import aftermath
@@ -180,3 +180,32 @@ async def test_what_comes_during_a_write_is_gathered_for_the_next(kept: Kept, mo
     assert (written, kept.done, len(kept.states)) == ([1], [1], 3)
     await kept.states.flush()
     assert (written, kept.done, len(kept.states)) == ([1, 3], [1, 2, 3, 4], 0)
+
+
+class Reading(MemoryStore):
+    """Whose reads wait until they may be answered."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryData())
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+
+    async def read_states(self, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
+        self.asked.set()
+        await self.answers.wait()
+        return await super().read_states(keys)
+
+
+async def test_what_was_known_is_read_as_it_is_when_the_store_has_told_the_rest() -> None:
+    store = Reading()
+    await store.start()
+    states = States(Reach(store, trouble=lambda _: None), most=100, most_bytes=10_000)
+    update = event(Operation.PATCH, {"name": "first"})
+    part = after(None, update, at(1), audience=None)
+    await states.write([part])
+    reading = asyncio.create_task(states.read([part.key, key_of(update, EMSP)]))
+    await store.asked.wait()
+    whole = after(part, event(Operation.PUT, {"id": "LOC1", "name": "first"}), at(2), audience=None)
+    await states.write([whole])
+    store.answers.set()
+    assert await reading == {whole.key: whole}
