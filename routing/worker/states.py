@@ -20,7 +20,12 @@ from routing.worker.reach import AGAIN_AFTER, Reach
 _CACHED = 4096
 _CACHED_BYTES = 8 * 1024 * 1024
 _BATCH = 500
-_GATHER = 0.25  # no caller waits for what a directed push leaves behind, and a write costs as much as ten pushes
+_GATHER = 0.25
+_ENOUGH = 50
+"""What directed pushes leave behind is gathered for one write, in so many seconds or until there are so many of it:
+nobody waits for it. A write costs the worker some 550 us and 10 us a state, MongoDB 95 us a state of 1,500 bytes. Not
+more: a write of 120 keeps MongoDB busy for 11 ms, and on a machine that it shares with the log every push of these
+milliseconds waits."""
 
 
 class Update:
@@ -75,7 +80,7 @@ class States:
     @property
     def _much(self) -> bool:
         """Whether so much waits that it is written at once."""
-        return len(self._queue) >= min(_BATCH, self._most // 2) or self._queued_bytes >= self._most_bytes // 2
+        return len(self._queue) >= min(_ENOUGH, self._most // 2) or self._queued_bytes >= self._most_bytes // 2
 
     def forget(self, tps: Iterable[TopicPartition] = ()) -> None:
         """Partitions came or went: what was read may be old, and what waits of `tps` is the next owner's."""

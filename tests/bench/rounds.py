@@ -14,6 +14,8 @@ VOID_ALLOWED = 3
 DISTURBED = 0.03
 """From this part of the core on, what other processes took of it is told."""
 
+_WARMING_MOST = 20
+
 Side = Callable[[], Awaitable[Sample]]
 Say = Callable[[str], None]
 
@@ -50,6 +52,20 @@ class Rounds:
     def middle(self, of: Callable[[Round], float]) -> float:
         """The median of what `of` says of each round; 0 without rounds."""
         return median(map(of, self.held)) if self.held else 0.0
+
+
+async def warmed(side: Side, say: Say) -> None:
+    """Run a side until two runs in a row are not a twentieth faster than the best before them.
+
+    Kafka and MongoDB were started a moment ago: a JVM compiles itself in its first half a minute under load, and takes
+    twice the CPU time of later.
+    """
+    best, worse, runs = 0.0, 0, 0
+    while worse < 2 and runs < _WARMING_MOST:
+        rate = (await side()).rate
+        worse = 0 if rate > 1.05 * best else worse + 1
+        best, runs = max(best, rate), runs + 1
+    say(f"warm after {runs} runs: {best:,.0f}/s")
 
 
 def rate_ratio(one: Round) -> float:

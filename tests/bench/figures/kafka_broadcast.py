@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tests.bench.bodies import CPO
 from tests.bench.calls import HUB, Caller, location_pushes
 from tests.bench.hubs import Server
 from tests.bench.measure import Sample, measured
 from tests.bench.plan import CONNECTIONS, OBJECTS, Plan
 from tests.bench.report import Bar, Result, absolute, notes, say, voided
-from tests.bench.rounds import alternate, rate_ratio
+from tests.bench.rounds import alternate, rate_ratio, warmed
 from tests.bench.servers import Bench
 from tests.bench.stage import CPO_PLATFORM, upstream
 
@@ -25,7 +27,7 @@ async def kafka_broadcast(bench: Bench, plan: Plan) -> list[Result]:
                 return await measured(server, core, pushes.sources(CONNECTIONS), seconds)
 
             for server in (hub.edge, reference):
-                await side(server, min(1.0, plan.seconds))
+                await warmed(partial(side, server, plan.seconds), say)
             rounds = await alternate(
                 "broadcast on Kafka", plan.rounds,
                 lambda: side(hub.edge, plan.seconds), lambda: side(reference, plan.seconds),

@@ -10,7 +10,7 @@ from tests.bench.load import Load
 from tests.bench.measure import Sample, measured
 from tests.bench.plan import CONNECTIONS, OBJECTS, Plan
 from tests.bench.report import Bar, Result, absolute, say, shared, voided
-from tests.bench.rounds import Rounds, added_p50, alternate, cpu_ratio, rate_ratio
+from tests.bench.rounds import Rounds, added_p50, alternate, cpu_ratio, rate_ratio, warmed
 from tests.bench.servers import Bench
 from tests.bench.stage import CPO_PLATFORM, EMSP_PLATFORM, upstream
 
@@ -35,8 +35,8 @@ async def kafka_directed(bench: Bench, plan: Plan) -> list[Result]:
             async def side(server: Server, connections: int, seconds: float) -> Sample:
                 return await measured(server, core, pushes.sources(connections), seconds, there)
 
-            for server in (hub, proxy):
-                await side(server, CONNECTIONS, min(1.0, plan.seconds))
+            await warmed(lambda: side(hub, CONNECTIONS, plan.seconds), say)
+            await side(proxy, CONNECTIONS, min(1.0, plan.seconds))
             many = await alternate(
                 "directed push on Kafka", plan.rounds,
                 lambda: side(hub, CONNECTIONS, plan.seconds), lambda: side(proxy, CONNECTIONS, plan.seconds),

@@ -16,7 +16,7 @@ from tests.bench.measure import Sample, measured
 from tests.bench.plan import CONNECTIONS, OBJECTS, Plan
 from tests.bench.processes import Together
 from tests.bench.report import Bar, Result, absolute, say, shared, voided
-from tests.bench.rounds import alternate, cpu_ratio
+from tests.bench.rounds import alternate, cpu_ratio, warmed
 from tests.bench.servers import Bench
 from tests.bench.stage import CPO_PLATFORM, EMSP_PLATFORM, Upstream, upstream
 
@@ -31,7 +31,7 @@ async def second_worker(bench: Bench, plan: Plan) -> list[Result]:
             await side.join(others)
             for number in range(workers):
                 side.workers.append(await stack.enter_async_context(fleet.worker(f"worker-{number}")))
-            await side.run(min(1.0, plan.seconds))
+            await warmed(lambda: side.run(plan.seconds), say)
             return side
 
         two, one = await hub("two-workers", 2), await hub("one-worker", 1)
