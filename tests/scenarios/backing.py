@@ -6,8 +6,6 @@ There each hub has topics of a prefix of its own, few partitions, and a database
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from secrets import token_hex
@@ -21,7 +19,7 @@ from pymongo import MongoClient
 from routing.topics import ALL
 from tests.engines.kafka import Kafka
 from tests.engines.mongo import Mongo
-from tests.scenarios.operated import ROOT
+from tests.scenarios import nursery
 
 PARTITIONS: Final = 2
 SESSION_SECONDS: Final = 2
@@ -84,11 +82,8 @@ class OnEngines:
         if self._prepared:
             return
         words = ("topics", "create", "--single-node", "--partitions", str(PARTITIONS))
-        made = subprocess.run(
-            [sys.executable, "-m", "hub.cli.main", *words], cwd=ROOT, env=environment, check=False,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        assert made.returncode == 0, made.stdout
+        code, *said = nursery.run(words, environment)
+        assert code == 0, said
         self._prepared = True
 
     def contents(self) -> Mapping[str, Iterable[bytes]]:

@@ -7,8 +7,6 @@ import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +16,9 @@ import orjson
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.scenarios import nursery
 from tests.scenarios.backing import Backing, OwnFolder
-from tests.scenarios.operated import ROOT, Operated
+from tests.scenarios.operated import Operated
 from tests.scenarios.vault import Vault, contents
 
 LOOPBACK: Final = "127.0.0.0/8,::1/128"
@@ -51,7 +50,9 @@ class RunningHub(Operated):
         self._allow = allow
         self.backing = backing or OwnFolder()
         self._settings = {**self.backing.settings(), **settings}
-        self._process: subprocess.Popen[bytes] | None = None
+        self.fresh = False
+        """Whether it is started as a command, which imports all of it, instead of forked (nursery)."""
+        self._process: nursery.Started | None = None
         self._pages: list[bytes] = []
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -101,14 +102,7 @@ class RunningHub(Operated):
 
     def begin(self) -> None:
         """Start the process and do not wait."""
-        with self.printed.open("ab") as out:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "hub.cli.main", "serve"],
-                cwd=ROOT,
-                env=self.environment(),
-                stdout=out,
-                stderr=out,
-            )
+        self._process = nursery.start(["serve"], self.environment(), self.printed, fresh=self.fresh)
 
     def environment(self) -> dict[str, str]:
         """The process's environment: nothing of this one's HUB_ variables."""
@@ -125,7 +119,7 @@ class RunningHub(Operated):
         return kept | {f"HUB_{name}": str(value) for name, value in settings.items()}
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> nursery.Started:
         """Raises HubFailed where it does not run."""
         if self._process is None:
             raise HubFailed("the hub was not started")

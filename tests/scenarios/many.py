@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -21,9 +20,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.sample import SamplePlatform
 from tests.chaos.balancer import Balancer
+from tests.scenarios import nursery
 from tests.scenarios.backing import OnEngines
 from tests.scenarios.hub import LOOPBACK, HubFailed, RunningHub, free_port
-from tests.scenarios.operated import ROOT, Operated
+from tests.scenarios.operated import Operated
 from tests.scenarios.parties import Parties
 from tests.scenarios.vault import Vault
 
@@ -41,7 +41,9 @@ class Process(Operated):
         self._many = many
         self._words = words
         self._settings = settings
-        self.process: subprocess.Popen[bytes] | None = None
+        self.fresh = False
+        """Whether it is started as a command (nursery)."""
+        self.process: nursery.Started | None = None
 
     @property
     def operator_key(self) -> str:
@@ -59,11 +61,7 @@ class Process(Operated):
 
     def begin(self) -> None:
         """Start it and do not wait."""
-        with self.printed.open("ab") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "hub.cli.main", *self._words],
-                cwd=ROOT, env=self.environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-            )  # fmt: skip
+        self.process = nursery.start(self._words, self.environment(), self.printed, fresh=self.fresh)
 
     async def ready(self) -> None:
         """Wait until it is. Raises HubFailed with what it printed last."""

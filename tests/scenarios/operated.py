@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -12,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from connectors.values import PartyId, Role
+from tests.scenarios import nursery
 from tests.scenarios.vault import Vault
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -94,9 +94,4 @@ class Operated:
     async def cli(self, *words: str, **settings: str) -> tuple[int, str, str]:
         """`ocpi-hub` with these words: exit code, standard output, standard error."""
         environment: Mapping[str, str] = self.environment() | {f"HUB_{k.upper()}": v for k, v in settings.items()}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "hub.cli.main", *words,
-            cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        return await asyncio.to_thread(nursery.run, words, environment)

@@ -42,7 +42,9 @@ async def test_a_row_removed_from_the_registry_fails_the_walk(
     # The hub's process takes the row out when its interpreter starts (sitecustomize).
     monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent / 'broken'}{os.pathsep}.")
     monkeypatch.setenv("SCENARIO_WITHOUT_ROW", row)
-    with make_hub() as hub:
+    hub = make_hub()
+    hub.fresh = True
+    with hub:
         async with Parties(hub) as parties:
             found = await Walker(*await parties.pair()).walk()
     gone = next(one for one in CATALOGUE.rows if one.id == row)

@@ -64,7 +64,9 @@ def test_open_files_are_raised_to_the_hard_limit_at_the_start(make_hub: MakeHub)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 900), hard))  # which the hub inherits
     try:
-        with make_hub() as hub:
+        hub = make_hub()
+        hub.fresh = True
+        with hub:
             assert psutil.Process(hub.process.pid).rlimit(psutil.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -44,6 +44,7 @@ async def test_a_start_without_an_engine_or_without_topics_ends_with_a_sentence(
     bare = many.add("bare", "edge", log=f"{many.settings['log']}nothing.")
     await asyncio.to_thread(many.prepare)
     for process in many.processes:
+        process.fresh = True
         process.begin()
     assert [await process.ended() for process in many.processes] == [1, 1, 1]
     for name, process in waiting.items():
