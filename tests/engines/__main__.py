@@ -12,6 +12,7 @@ import time
 
 from tests.engines.engine import Engine, EngineFailed
 from tests.engines.fetch import NotHere, java, kafka_jars, locked, mongod
+from tests.engines.kafka import prepared
 from tests.engines.stay import FOLDER, both
 
 
@@ -41,6 +42,7 @@ def _fetch() -> int:
         java()
         kafka_jars()
         mongod()
+        prepared(print)
     except NotHere as error:
         if wish == "required":
             raise

