@@ -71,7 +71,8 @@ class Changes(Load):
                 code = await self._call("DELETE", path, None, seq=seq)
             else:
                 code = await self._call("PUT", path, bodies.tariff(id_, seq), seq=seq)
-            (self.deleted.add if gone else self.deleted.discard)(key)
+            # what was answered 503 may have happened or not: then nothing is asked of anybody
+            (self.deleted.add if gone and code == 1000 else self.deleted.discard)(key)
         elif module == "tokens":
             code = await self._change_token(id_, seq, whole)
         elif whole:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
@@ -19,9 +20,10 @@ from tests.chaos.kinds import (
     TERM_EDGE,
     TERM_WORKER,
 )
-from tests.chaos.verdict import Result
+from tests.chaos.verdict import LEAST_UNSETTLED, Result
 from tests.engines.engine import Engine
 
+_BUSY_SECONDS = 20.0
 _MEANWHILE = 0.25
 """How often something else is killed while an engine is away."""
 _WHILE_DRAINING = 0.2
@@ -53,7 +55,10 @@ class Troubles:
         return await self._how[kind]()
 
     async def kill_all_workers(self) -> str:
-        """All at once, as a power cut would: nobody covers for anybody."""
+        """All at once, as a power cut would: nobody covers for anybody. Once they are busy again."""
+        until = time.monotonic() + _BUSY_SECONDS
+        while await kafka_ledger.unsettled(self._fleet.address) < LEAST_UNSETTLED and time.monotonic() < until:
+            await asyncio.sleep(0.25)
         for worker in self._fleet.workers:
             self._result.done[KILL_WORKER] += 1
             await worker.kill()
