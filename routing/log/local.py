@@ -190,7 +190,8 @@ class LocalConsumer:
         if not free:
             return
         committed = await self._keeper.committed(self._group.name, free)
-        coming = [tp for tp in self._group.to_take(self._seat) if tp in free]  # the deal may have changed meanwhile
+        still = frozenset(free)  # the deal may have changed meanwhile
+        coming = [tp for tp in self._group.to_take(self._seat) if tp in still]
         if coming and self._listener is not None:
             self._group.take(self._seat, coming)
             for tp in coming:
