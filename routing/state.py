@@ -154,12 +154,13 @@ def whole_for(everybody: ObjectState | None, mine: ObjectState | None) -> Reques
     """The one request that brings a recipient to the state of everybody, if there is one that takes nothing back.
 
     `mine` is what this recipient alone was told: where that is newer than the PUT that the whole is built on, nobody
-    but the owner knows what the recipient should have now. What it refused it does not have.
+    but the owner knows what the recipient should have now. What it refused it does not have. The base of what was read
+    from an owner is where the partition ended before it was asked: what stands just there came after its answer.
     """
     if everybody is None or everybody.empty or everybody.parts or untold(everybody):
         return None
     nothing = mine is None or (mine.empty and not mine.unconfirmed)
-    if mine is not None and not nothing and (everybody.base is None or mine.position > everybody.base):
+    if mine is not None and not nothing and (everybody.base is None or mine.position >= everybody.base):
         return None
     return requests(everybody)[0]
 

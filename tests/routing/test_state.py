@@ -73,9 +73,17 @@ def test_the_whole_of_everybody_is_not_for_one_who_was_told_something_newer_than
     everybody = grown(event("PUT", {"id": "L1"}), event("PATCH", {"a": 1}))
     mine = replace(everybody, key=key_of(event("PUT"), EMSP), position=Position(1, 1))
     assert whole_for(everybody, None) is not None
-    assert whole_for(everybody, replace(mine, position=at(1))) is not None
+    assert whole_for(everybody, replace(mine, position=at(0))) is not None
     assert whole_for(everybody, replace(mine, position=at(2))) is None
     assert whole_for(grown(event("PATCH", {"a": 1})), None) is None
+
+
+def test_p2_what_one_was_told_while_the_owner_was_asked_is_not_taken_back_by_its_answer() -> None:
+    end = at(5)  # of the partition when the owner was asked: the next record stands just there
+    answer = ObjectState(key_of(event("PUT"), None), at(6), "2.2.1", body=b'{"id":"L1"}', base=end)
+    mine = ObjectState(key_of(event("PUT"), EMSP), end, "2.2.1", body=b'{"id":"L1","a":1}')
+    assert whole_for(answer, mine) is None
+    assert whole_for(answer, replace(mine, position=at(4))) is not None
 
 
 def test_what_one_refused_keeps_the_whole_from_nobody_but_what_it_may_have_taken_does() -> None:
