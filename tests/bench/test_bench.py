@@ -29,7 +29,7 @@ from tests.bench.open_loop import open_loop
 from tests.bench.reference_accept import FILE, Accepting, journal_at
 from tests.bench.reference_proxy import Proxy
 from tests.bench.report import Bar, Result, table
-from tests.bench.rounds import VOID_ALLOWED, alternate, rate_ratio
+from tests.bench.rounds import VOID_ALLOWED, alternate, rate_ratio, warmed
 from tests.bench.upstream import Connection, Platform, response
 from tests.bench.watch import location_keys, until
 
@@ -251,3 +251,13 @@ async def test_states_that_are_not_the_last_are_told_from_outside() -> None:
     assert (await until(store, expected, 0.0))[1] == 1
     await write(2, number)
     assert (await until(store, expected, 0.0))[1] == 0
+
+
+async def test_a_side_is_warm_once_it_gets_no_faster() -> None:
+    rates, told = iter([100.0, 180.0, 220.0, 225.0, 218.0, 400.0]), list[str]()
+
+    async def side() -> Sample:
+        return Sample(next(rates), 0.0, 0.0, 0.0, 0.0)
+
+    await warmed(side, told.append)
+    assert told == ["warm after 5 runs: 225/s"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import os
 import re
 import shutil
@@ -58,11 +59,17 @@ def java() -> str:
     found = shutil.which("java")
     if found is None:
         raise NotHere("there is no Java", GET_JAVA)
-    told = subprocess.run([found, "-version"], capture_output=True, text=True, check=False)
-    version = re.search(r'version "(?:1\.)?(\d+)', told.stderr + told.stdout)
-    if version is None or int(version.group(1)) < OLDEST_JAVA:
+    if _java_version(found) < OLDEST_JAVA:
         raise NotHere(f"{found} is older than Java {OLDEST_JAVA}, or does not run", GET_JAVA)
     return found
+
+
+@functools.cache
+def _java_version(found: str) -> int:
+    """The main version; 0 of what does not run. Asked once: each broker's start needs to know."""
+    told = subprocess.run([found, "-version"], capture_output=True, text=True, check=False)
+    version = re.search(r'version "(?:1\.)?(\d+)', told.stderr + told.stdout)
+    return int(version.group(1)) if version is not None else 0
 
 
 def kafka_jars(say: Say = print) -> Path:

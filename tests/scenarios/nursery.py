@@ -25,7 +25,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Protocol
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from tests.engines.process import ROOT
+
 _LOOK_SECONDS: Final = 0.01
 _IMPORTED: Final = (
     "hub.cli.main", "hub.processes.hub", "hub.processes.run", "hub.processes.supervisor",
@@ -121,12 +122,18 @@ class Nursery:
         return Forked(self, pid)
 
     def ask(self, **request: object) -> int | None:
-        """One request and its answer."""
+        """One request and its answer. Raises RuntimeError where the process that forks is gone."""
         with self._asking:
-            self._lines.write(json.dumps(request).encode() + b"\n")
-            self._lines.flush()
-            answered: int | None = json.loads(self._lines.readline())
-            return answered
+            try:
+                self._lines.write(json.dumps(request).encode() + b"\n")
+                self._lines.flush()
+                line = self._lines.readline()
+            except OSError:
+                line = b""
+        if not line:
+            raise RuntimeError("the process that forks the hubs has ended: what it said stands above")
+        answered: int | None = json.loads(line)
+        return answered
 
     def close(self) -> None:
         self._lines.close()

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import http.client
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from connectors.values import PartyId, Role
 from tests.scenarios import nursery
 from tests.scenarios.vault import Vault
-
-ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 class Invitation(NamedTuple):

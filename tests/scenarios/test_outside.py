@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from connectors.values import Role
+from tests.engines.process import ROOT
 from tests.scenarios.conftest import MakeHub
 from tests.scenarios.hub import free_port
-from tests.scenarios.operated import ROOT
 from tests.scenarios.outside import Seat, seats
 from tests.scenarios.parties import new_party
 

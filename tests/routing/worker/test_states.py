@@ -19,6 +19,7 @@ from routing.worker import aftermath
 from routing.worker.reach import Reach
 from routing.worker.states import States, Update
 from tests.routing.events import EMSP, at, event
+from tests.sim.loop import VirtualLoop
 
 TP, OTHER = TopicPartition("ocpi.sessions", 0), TopicPartition("ocpi.sessions", 1)
 TAKEN = Answered(200, 1000, {}, b"", 1.0)
@@ -194,6 +195,30 @@ class Reading(MemoryStore):
         self.asked.set()
         await self.answers.wait()
         return await super().read_states(keys)
+
+
+def test_fifty_are_written_at_once_and_fewer_are_gathered_for_a_moment() -> None:
+    loop = VirtualLoop()
+
+    async def story() -> list[int]:
+        kept = Kept(most=1000, most_bytes=10**6)
+        await kept.store.start()
+        writing = asyncio.create_task(kept.states.run())
+        written = []
+        for first, count in ((0, 49), (100, 50)):
+            for offset in range(first, first + count):
+                kept.push(offset, event(Operation.PUT, {"id": f"S{offset}"}, module="sessions", object_id=f"S{offset}"))
+            await asyncio.sleep(0.1)
+            written.append(len(kept.done))
+            await asyncio.sleep(1)
+        writing.cancel()
+        return written
+
+    asyncio.set_event_loop(loop)
+    try:
+        assert loop.run_until_complete(story()) == [0, 99]
+    finally:
+        loop.wind_up()
 
 
 async def test_what_was_known_is_read_as_it_is_when_the_store_has_told_the_rest() -> None:
