@@ -6,11 +6,11 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from secrets import token_hex
 from sqlite3 import SQLITE_FULL, OperationalError
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pytest
 from aiokafka.admin import NewTopic
@@ -19,8 +19,10 @@ from aiokafka.errors import MessageSizeTooLargeError
 from routing.log.embedded import EmbeddedLog
 from routing.log.faults import Fate, PublishFault, ScriptedFaults
 from routing.log.kafka import KafkaAddress
+from routing.log.kafka.batch import Batch
 from routing.log.kafka.consumer import KafkaConsumer
 from routing.log.kafka.log import KafkaLog
+from routing.log.kafka.producer import Producer
 from routing.log.kafka.topics import administering
 from routing.log.local import LocalConsumer
 from routing.log.memory import MemoryLog
@@ -166,7 +168,7 @@ class Kafka:
         self._producer().hold()
 
     def let_land(self) -> None:
-        producer = self.log.publisher._producer
+        producer: object = self.log.publisher._producer
         if isinstance(producer, Held):
             producer.let_go()
 
@@ -177,29 +179,31 @@ class Kafka:
         return self.log.held_bytes
 
     def _producer(self) -> Held:
-        publisher = self.log.publisher
+        publisher: Any = self.log.publisher
         if not isinstance(publisher._producer, Held):
             publisher._producer = Held(publisher._producer)
-        return publisher._producer
+        return cast("Held", publisher._producer)
 
 
 class Held:
     """A producer between whose hands and the cluster's a test stands."""
 
-    def __init__(self, producer: Any) -> None:
+    def __init__(self, producer: Producer) -> None:
         self._producer = producer
-        self._go = asyncio.Event()
-        self._go.set()
+        self._kept: list[Batch] = []
+        self._holds = False
         self._held: int | None = None
         self._refusals = 0
 
     def hold(self, partition: int | None = None) -> None:
         """What goes to this partition, or to any."""
         self._held = partition
-        self._go.clear()
+        self._holds = True
 
     def let_go(self) -> None:
-        self._go.set()
+        self._holds = False
+        kept, self._kept = self._kept, []
+        self._producer.send(kept)
 
     def refuse(self) -> None:
         self._refusals += 1
@@ -207,18 +211,16 @@ class Held:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._producer, name)
 
-    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]:
-        if self._refusals:
-            self._refusals -= 1
-            refused: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            refused.set_exception(MessageSizeTooLargeError())
-            return refused
-        return asyncio.ensure_future(self._send(batch, topic, partition))
-
-    async def _send(self, batch: Any, topic: str, partition: int) -> Any:
-        if self._held in {None, partition}:
-            await self._go.wait()
-        return await (await self._producer.send_batch(batch, topic, partition=partition))
+    def send(self, batches: Iterable[Batch]) -> None:
+        for batch in batches:
+            if self._refusals:
+                self._refusals -= 1
+                refused = self._producer._refused
+                asyncio.get_running_loop().call_soon(refused, batch, MessageSizeTooLargeError())
+            elif self._holds and self._held in {None, batch.lane.tp.partition}:
+                self._kept.append(batch)
+            else:
+                self._producer.send([batch])
 
 
 async def make_topics(address: KafkaAddress, names: Sequence[str], **settings: str) -> None:

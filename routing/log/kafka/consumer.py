@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from routing.log.kafka import commits as committing
 from routing.log.kafka.address import KafkaAddress
-from routing.log.kafka.fetch_request import Named
 from routing.log.kafka.fetcher import Fetcher
 from routing.log.kafka.membership import Membership
 from routing.log.kafka.offsets import BEGINNING, END, look, offsets
+from routing.log.kafka.packed import Named
 from routing.log.kafka.wire import Wire
 from routing.log.port import (
     Assignment,

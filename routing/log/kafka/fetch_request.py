@@ -12,10 +12,7 @@ from io import BytesIO
 from struct import Struct
 from typing import ClassVar, Final, NamedTuple
 
-from aiokafka.errors import IncompatibleBrokerVersion
-
-API_KEY: Final = 1
-VERSION: Final = 11
+from routing.log.kafka.packed import ANSWER_HEAD, COUNT, SHORT, Named, Packed, text
 
 NO_SESSION: Final = (0, 0)
 """Session and epoch of a request that asks for a new session."""
@@ -23,12 +20,8 @@ NO_SESSION: Final = (0, 0)
 ONCE: Final = (0, -1)
 """Session and epoch of a request that wants no session."""
 
-_HEADER = Struct(">hhih")
-_ANSWER_HEADER = Struct(">i")
 _BEFORE = Struct(">iiiibii")  # replica, longest wait, least bytes, most bytes, isolation, session, epoch
 _PARTITION = Struct(">iiqqi")  # number, leader epoch, offset, log start, most bytes
-_COUNT = Struct(">i")
-_SHORT = Struct(">h")
 _TOP = Struct(">ihii")  # throttle, error, session, topics
 _PART = Struct(">ihqqqi")  # number, error, high watermark, last stable, log start, aborted transactions
 _LAST = Struct(">ii")  # preferred replica, bytes of records
@@ -36,9 +29,6 @@ _BATCH = Struct(">qi")
 _DELTA = Struct(">i")
 _DELTA_AT: Final = 23
 _ABORTED: Final = 16
-
-Named = tuple[str, int]
-"""A topic as the cluster knows it, and a partition."""
 
 
 class FetchedPartition(NamedTuple):
@@ -57,32 +47,21 @@ class Fetched(NamedTuple):
     partitions: list[FetchedPartition]
 
 
-class _Head(NamedTuple):
-    data: bytes
-
-    def encode(self) -> bytes:
-        return self.data
-
-
-class _AnswerHead(NamedTuple):
-    correlation_id: int
-
-
 class _Answer:
     """How aiokafka's connection reads the answer."""
 
     @staticmethod
     def decode(answer: BytesIO) -> Fetched:
-        return unpack(answer.getvalue(), _ANSWER_HEADER.size)
+        return unpack(answer.getvalue(), ANSWER_HEAD)
 
 
-class FetchRequest:
-    """One request, in the shape in which aiokafka's connection takes requests.
-
-    `partitions` are those whose offset is to be told, `forgotten` those that leave the session. Waits at the broker up
-    to `wait_ms` for the first byte.
+class FetchRequest(Packed):
+    """`partitions` are those whose offset is to be told, `forgotten` those that leave the session. Waits at the broker
+    up to `wait_ms` for the first byte.
     """
 
+    API_KEY: ClassVar = 1
+    VERSION: ClassVar = 11
     RESPONSE_TYPE: ClassVar = _Answer
 
     def __init__(
@@ -101,30 +80,13 @@ class FetchRequest:
             by_topic.setdefault(topic, []).append(_PARTITION.pack(number, -1, offset, -1, partition_bytes))
         gone: dict[str, list[bytes]] = {}
         for topic, number in forgotten:
-            gone.setdefault(topic, []).append(_COUNT.pack(number))
+            gone.setdefault(topic, []).append(COUNT.pack(number))
         for topics in (by_topic, gone):
-            packed.append(_COUNT.pack(len(topics)))
+            packed.append(COUNT.pack(len(topics)))
             for topic, parts in topics.items():
-                packed += [_text(topic), _COUNT.pack(len(parts)), *parts]
-        packed.append(_text(""))  # no rack
-        self._packed = b"".join(packed)
-
-    def prepare(self, versions: Mapping[int, tuple[int, int]]) -> FetchRequest:
-        least, most = versions.get(API_KEY, (0, 0))
-        if not least <= VERSION <= most:
-            raise IncompatibleBrokerVersion("the brokers are older than Kafka 2.3, which the hub needs at least")
-        return self
-
-    def build_request_header(self, *, correlation_id: int, client_id: str) -> _Head:
-        client = client_id.encode()
-        return _Head(_HEADER.pack(API_KEY, VERSION, correlation_id, len(client)) + client)
-
-    def encode(self) -> bytes:
-        return self._packed
-
-    @staticmethod
-    def parse_response_header(answer: BytesIO) -> _AnswerHead:
-        return _AnswerHead(*_ANSWER_HEADER.unpack(answer.read(_ANSWER_HEADER.size)))
+                packed += [text(topic), COUNT.pack(len(parts)), *parts]
+        packed.append(text(""))  # no rack
+        super().__init__(b"".join(packed))
 
 
 def unpack(data: bytes, at: int = 0) -> Fetched:
@@ -133,11 +95,11 @@ def unpack(data: bytes, at: int = 0) -> Fetched:
     at += _TOP.size
     found: list[FetchedPartition] = []
     for _ in range(topics):
-        (length,) = _SHORT.unpack_from(data, at)
-        at += _SHORT.size
+        (length,) = SHORT.unpack_from(data, at)
+        at += SHORT.size
         topic = data[at : at + length].decode()
-        (parts,) = _COUNT.unpack_from(data, at + length)
-        at += length + _COUNT.size
+        (parts,) = COUNT.unpack_from(data, at + length)
+        at += length + COUNT.size
         for _ in range(parts):
             number, code, high, _, start, aborted = _PART.unpack_from(data, at)
             at += _PART.size + max(aborted, 0) * _ABORTED
@@ -173,8 +135,3 @@ def _batches(records: bytes) -> Iterator[tuple[int, int, int]]:
             break
         yield at, end, base
         at = end
-
-
-def _text(text: str) -> bytes:
-    data = text.encode()
-    return _SHORT.pack(len(data)) + data

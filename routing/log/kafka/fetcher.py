@@ -18,7 +18,8 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
-from routing.log.kafka.fetch_request import NO_SESSION, Fetched, FetchedPartition, FetchRequest, Named
+from routing.log.kafka.fetch_request import NO_SESSION, Fetched, FetchedPartition, FetchRequest
+from routing.log.kafka.packed import Named
 from routing.log.kafka.parts import Part
 from routing.log.kafka.wire import BACKOFF, REQUEST_MS, KafkaError, Wire, failure
 from routing.log.port import Record, TopicPartition

@@ -11,9 +11,10 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 from routing.log.kafka.address import KafkaAddress
 from routing.log.kafka.answers import Nobody, One, Together
+from routing.log.kafka.batch import Item, Lane
 from routing.log.kafka.consumer import KafkaConsumer
 from routing.log.kafka.offsets import END, offsets
-from routing.log.kafka.publisher import Item, Lane, Publisher
+from routing.log.kafka.publisher import Publisher
 from routing.log.kafka.replies import Replies
 from routing.log.kafka.rules import Found
 from routing.log.kafka.topics import administering, survey
@@ -72,7 +73,7 @@ class KafkaLog:
         self._closed = True
         self._away: str | None = None
         self._watching: asyncio.Task[None] | None = None
-        self.publisher = Publisher(address)
+        self.publisher = Publisher(address, [address.topic(name) for name in topics])
         self._replier: Publisher | None = None
         self._wire: Wire | None = None
         self._replies: Replies | None = None
@@ -249,7 +250,7 @@ class KafkaLog:
         if replier is None:
             # Its own: a reply is worth nothing when it is late, and much of it when it waits for no replica.
             replier = self._replier = Publisher(
-                self._address, durable=False, most_records=_REPLY_RECORDS, most_bytes=_REPLY_BYTES
+                self._address, [lane.named[0]], durable=False, most_records=_REPLY_RECORDS, most_bytes=_REPLY_BYTES
             )
             replier.begin()
         nobody = Nobody()

@@ -10,8 +10,9 @@ from typing import Final
 from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.protocol.offset import OffsetRequest
 
-from routing.log.kafka.fetch_request import ONCE, Fetched, FetchRequest, Named
+from routing.log.kafka.fetch_request import ONCE, Fetched, FetchRequest
 from routing.log.kafka.options import words
+from routing.log.kafka.packed import Named
 from routing.log.kafka.parts import Part
 from routing.log.kafka.wire import BACKOFF, REQUEST_MS, KafkaError, Wire, failure
 from routing.log.port import LogAway, LogError, Position, Record, TopicPartition

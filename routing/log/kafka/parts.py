@@ -9,7 +9,8 @@ from typing import Any
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record import MemoryRecords
 
-from routing.log.kafka.fetch_request import Named, next_offset, one_batch
+from routing.log.kafka.fetch_request import next_offset, one_batch
+from routing.log.kafka.packed import Named
 from routing.log.port import Position, Record, TopicPartition
 
 

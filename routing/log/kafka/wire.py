@@ -1,7 +1,8 @@
 """Connections to the cluster, and what is known of its brokers: the one place that builds on aiokafka's inner parts.
 
-aiokafka's producer is used as it is. Its consumer is not: see docs/decisions/kafka-consumer-of-our-own.md. What that
-leaves to ask the brokers is asked here, over aiokafka's connections, its protocol and its authentication.
+aiokafka's producer and consumer are not used: see docs/decisions/kafka-producer-of-our-own.md and
+kafka-consumer-of-our-own.md. What that leaves to ask the brokers is asked here, over aiokafka's connections, its
+protocol and its authentication.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ BACKOFF_MS: Final = 100
 BACKOFF: Final = BACKOFF_MS / 1000
 _SHUT_SECONDS: Final = 1.0
 
-__all__ = ["BACKOFF", "ClusterPartition", "KafkaError", "Wire", "failure", "quiet", "shut"]
+__all__ = ["BACKOFF", "ClusterPartition", "KafkaError", "Wire", "failure", "quiet"]
 
 
 def quiet() -> None:
@@ -90,7 +91,11 @@ class Wire:
     async def close(self) -> None:
         client, self._client, self._started, self._closed = self._client, None, False, True
         if client is not None:
-            await client.close()
+            try:
+                async with asyncio.timeout(_SHUT_SECONDS):  # what a silent broker has not read would hold it up
+                    await client.close()
+            except TimeoutError:
+                pass
 
     def partitions(self, name: str) -> int:
         """How many partitions a topic has; 0 when it is not there."""
@@ -145,38 +150,3 @@ class Wire:
         if self._client is None:
             raise KafkaConnectionError("the connections are closed")
         return self._client
-
-
-def fail_quietly(producer: Any) -> None:
-    """Have the end of a started producer's sending fail what it had, and nothing more.
-
-    What it comes with reaches for a transaction as well, which a producer that is only idempotent has not.
-    """
-    sender = producer._sender  # noqa: SLF001
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            producer._message_accumulator.fail_all(error)  # noqa: SLF001
-
-    sender.sender_task.remove_done_callback(sender._fail_all)  # noqa: SLF001
-    sender.sender_task.add_done_callback(ended)
-
-
-async def shut(producer: Any, *, within: float) -> None:
-    """Let a producer send what it has, for so long; then drop what is left and close its connections."""
-    try:
-        async with asyncio.timeout(within):
-            await producer.stop()
-        return
-    except (TimeoutError, KafkaError):
-        pass
-    # Its own way out waits for the brokers without an end.
-    producer._message_accumulator.fail_all(KafkaConnectionError("the producer was closed"))  # noqa: SLF001
-    sending = producer._sender.sender_task  # noqa: SLF001
-    if sending is not None:
-        sending.cancel()
-    await producer.client.close()
-    if sending is not None:
-        await asyncio.wait([sending], timeout=_SHUT_SECONDS)
-        if sending.done() and not sending.cancelled():
-            sending.exception()

@@ -13,7 +13,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.log.kafka.fetch_request import Fetched, FetchedPartition, FetchRequest, Named, next_offset, one_batch
+from routing.log.kafka.fetch_request import Fetched, FetchedPartition, FetchRequest, next_offset, one_batch
+from routing.log.kafka.packed import Named
 
 topics = st.text("abcü.", min_size=1, max_size=6)
 named = st.tuples(topics, st.integers(0, 2**31 - 1))

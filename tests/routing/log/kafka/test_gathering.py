@@ -3,56 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Iterable
 
 import pytest
 
 from routing.log.kafka import publisher
 from routing.log.kafka.address import KafkaAddress
 from routing.log.kafka.answers import One
-from routing.log.kafka.publisher import Lane, Publisher
+from routing.log.kafka.batch import NOBODY, Batch, Lane
+from routing.log.kafka.publisher import Publisher
 from routing.log.port import TopicPartition
 
 
-class _Batch:
-    def append(self, **record: Any) -> object:
-        return record
-
-    def close(self) -> None:
-        """Nothing to do."""
-
-
-class _Landed:
-    offset, timestamp, timestamp_type = 0, 0, 0
-
-
 class _Producer:
-    """Takes every batch at once; `handed` are the partitions of those that it was given, `landing` answers them."""
+    """Takes every batch at once; `handed` are the partitions of those that it was given, `land` answers them."""
 
-    def __init__(self) -> None:
+    away = None
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
         self.handed: list[int] = []
-        self.landing: list[asyncio.Future[_Landed]] = []
+        self._under_way: list[Batch] = []
 
-    def create_batch(self) -> _Batch:
-        return _Batch()
+    def ready(self, lane: Lane) -> bool:
+        return True
 
-    async def send_batch(self, batch: _Batch, topic: str, *, partition: int) -> asyncio.Future[_Landed]:
-        self.handed.append(partition)
-        self.landing.append(asyncio.get_running_loop().create_future())
-        return self.landing[-1]
+    def batch(self, lane: Lane) -> Batch:
+        return Batch(lane, NOBODY)
+
+    def send(self, batches: Iterable[Batch]) -> None:
+        for batch in batches:
+            self.handed.append(batch.lane.tp.partition)
+            self._under_way.append(batch)
 
     def land(self) -> None:
-        for future in self.landing:
-            if not future.done():
-                future.set_result(_Landed())
+        under_way, self._under_way = self._under_way, []
+        for batch in under_way:
+            self._publisher.landed(batch, 0, 0)
 
 
 class _Publishing:
     def __init__(self) -> None:
-        self.producer = _Producer()
-        self.publisher = Publisher(KafkaAddress.parse("kafka://127.0.0.1:1"))
+        self.publisher = Publisher(KafkaAddress.parse("kafka://127.0.0.1:1"), ["t"])
+        self.producer = _Producer(self.publisher)
         self.publisher._loop = asyncio.get_running_loop()
-        self.publisher._producer = self.producer
+        self.publisher._producer = self.producer  # type: ignore[assignment]  # what it asks of one
         self.publisher._open = True
         self.lanes = [Lane(TopicPartition("t", number), "t", 1, 2**20) for number in range(4)]
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
 from aiokafka.admin import NewTopic
+from aiokafka.errors import KafkaConnectionError
 
 from routing.log.kafka.address import KafkaAddress
 from routing.log.kafka.log import KafkaLog
-from routing.log.kafka.publisher import Publisher
+from routing.log.kafka.produce_request import ProduceRequest
 from routing.log.kafka.topics import administering
 from routing.log.port import (
     LogAway,
@@ -79,27 +81,25 @@ class Load:
             await asyncio.sleep(0.005)
 
 
-async def test_a_client_whose_sending_ends_fails_what_it_had_and_is_made_anew(alone: Kafka) -> None:
-    log = alone.log
-    said: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context))
+async def test_a_request_that_fails_in_an_unforeseen_way_fails_what_it_had_and_the_next_is_sent(
+    engine: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = engine.log
     await log.publish(LOCATIONS, b"key", (), b"before", within=10)
-    publisher: Publisher = log.publisher
-    producer = publisher._producer
-    assert producer is not None
+    lane = log._lane(LOCATIONS, b"key")
+    identity = lane.identity
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("broken for a test")
 
-    producer._message_accumulator.drain_by_nodes = broken
-    with pytest.raises(LogError):
-        await log.publish(LOCATIONS, b"key", (), b"meanwhile", within=5)
-    await until_well(log)
+    with monkeypatch.context() as patched:
+        patched.setattr(log.publisher._producer._wire, "ask", broken)
+        with pytest.raises(PublishUnknown, match="RuntimeError: broken for a test"):
+            await log.publish(LOCATIONS, b"key", (), b"meanwhile", within=5)
     await log.publish(LOCATIONS, b"key", (), b"after", within=10)
-    assert publisher._producer is not producer
-    assert said == []
-    there = [value for values in (await everything(log)).values() for value in values]
-    assert [value for value in there if value != b"meanwhile"] == [b"before", b"after"]
+    assert lane.identity != identity, "what it had may be there: its numbers are not used again"
+    there = await everything(log)
+    assert there[lane.tp] == [b"before", b"after"]
 
 
 async def test_a_broker_that_is_killed_loses_nothing_doubles_nothing_and_keeps_the_order(
@@ -259,11 +259,63 @@ async def test_a_start_that_is_cancelled_leaves_nothing(engine: Kafka) -> None:
             await log.close()
 
 
-def test_durable_means_acknowledged_by_all_and_never_twice() -> None:
-    address = KafkaAddress.parse("kafka://hub:secret@one:9092?security_protocol=SASL_PLAINTEXT")
-    options = Publisher(address)._options
-    assert (options["acks"], options["enable_idempotence"]) == ("all", True)
-    assert (options["sasl_plain_username"], options["sasl_plain_password"]) == ("hub", "secret")
+async def test_what_is_sent_again_is_there_once(engine: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker takes it, and its answer is lost on the way: three times, then once more after others."""
+    log = engine.log
+    wire = log.publisher._producer._wire
+    ask = wire.ask
+    lost = 3
+
+    async def without_answer(node: int, request: object, **options: Any) -> Any:
+        nonlocal lost
+        answer = await ask(node, request, **options)
+        if isinstance(request, ProduceRequest) and lost:
+            lost -= 1
+            raise KafkaConnectionError("the connection was lost for a test")
+        return answer
+
+    monkeypatch.setattr(wire, "ask", without_answer)
+    first = await log.publish(LOCATIONS, b"key", (), b"first", within=10)
+    assert lost == 0
+    second = await log.publish(LOCATIONS, b"key", (), b"second", within=10)
+    lost = 1
+    third = await log.publish(LOCATIONS, b"key", (), b"third", within=10)
+    assert [one.position.offset for one in (first, second, third)] == [0, 1, 2]
+    there = await everything(log)
+    assert there[first.tp] == [b"first", b"second", b"third"]
+
+
+async def test_a_batch_that_is_refused_ends_the_identity_of_its_partition_alone(engine: Kafka) -> None:
+    log = engine.log
+    keys = {partition_of(key := b"%d" % number, PARTITIONS): key for number in range(99)}
+    lanes = [log._lane(LOCATIONS, keys[number]) for number in (0, 1)]
+    for number in (0, 1):
+        await log.publish(LOCATIONS, keys[number], (), b"before", within=10)
+    before = [lane.identity for lane in lanes]
+    assert before[0] == before[1]
+    engine.refuse()
+    with pytest.raises(PublishRefused):
+        await log.publish(LOCATIONS, keys[0], (), b"refused", within=10)
+    for number in (0, 1):
+        await log.publish(LOCATIONS, keys[number], (), b"after", within=10)
+    assert (lanes[0].identity != before[0], lanes[1].identity == before[1]) == (True, True)
+    assert [lane.sequence for lane in lanes] == [1, 2]
+
+
+async def test_numbers_of_batches_begin_anew_behind_the_largest(engine: Kafka) -> None:
+    log = engine.log
+    await log.publish(LOCATIONS, b"key", (), b"0", within=10)
+    lane = log._lane(LOCATIONS, b"key")
+    lane.identity = None  # under a new one, as if it had sent two thousand million
+    log.publisher._producer._identity = None
+    await log.publish(LOCATIONS, b"other", (), b"", within=10)
+    lane.identity, lane.sequence = log.publisher._producer._identity, 2**31 - 2
+    records = [(b"key", (), b"%d" % number) for number in (1, 2, 3)]
+    await log.publish_all(LOCATIONS, records, within=10)
+    assert lane.sequence == 1
+    await log.publish(LOCATIONS, b"key", (), b"4", within=10)
+    there = await everything(log)
+    assert [value for value in there[lane.tp] if value] == [b"0", b"1", b"2", b"3", b"4"]
 
 
 async def test_a_publisher_that_never_started_refuses() -> None:
