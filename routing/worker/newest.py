@@ -110,6 +110,7 @@ class Newests:
         event, party = item.event, slot.key.recipient
         within = self._resolver.terms(party, event.module).attempt_seconds
         correlation_id = resync.correlation_id(slot.tp, position)
+        came = Outcome.DELIVERED
         for request in requests:
             push = Push(
                 hosted, speaker(hosted.platform, event.owner, self._hub), event.module, request.operation,
@@ -124,9 +125,11 @@ class Newests:
                 return None
             item.attempts += (attempt(party, begun, answered, begun),)
             outcome = ended(answered)
+            if outcome is None:
+                return None
             if outcome is not Outcome.DELIVERED:
-                return outcome
-        return Outcome.DELIVERED
+                came = outcome  # of the other parts it was not asked yet
+        return came
 
 
 def _bring(slot: Slot, requests: tuple[Request, ...], position: Position) -> None:

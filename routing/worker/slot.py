@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from enum import Enum
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from connectors.values import PartyId
 from routing.event import Event
@@ -13,6 +15,8 @@ from routing.log.port import Position, TopicPartition
 from routing.policy import Outcome
 from routing.store.port import CdrRecord
 from routing.worker.tracker import Attempt, Entry
+
+_NOTHING: Final[Mapping[Position, str]] = MappingProxyType({})
 
 
 class SlotKey(NamedTuple):
@@ -37,10 +41,11 @@ class Wave:
 
     Once its first request was begun a wave is `frozen`: later broadcasts form the next wave. If it fails, the two
     are folded, so that the next attempt carries the newest state. `lacking`: its recipient lacked something of the
-    object while it waited, of which nothing else tells any more.
+    object while it waited, of which nothing else tells any more. `refused` are the positions of requests that its
+    recipient refused, with its status code, `taken` says that it has what others asked for.
     """
 
-    __slots__ = ("attempts", "entries", "frozen", "lacking", "requests")
+    __slots__ = ("attempts", "entries", "frozen", "lacking", "refused", "requests", "taken")
 
     def __init__(self, requests: tuple[Request, ...], entries: list[Entry]) -> None:
         self.requests = requests
@@ -48,6 +53,8 @@ class Wave:
         self.attempts = 0
         self.frozen = False
         self.lacking = False
+        self.refused = _NOTHING
+        self.taken = False
 
 
 class Directed:

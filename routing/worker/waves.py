@@ -82,6 +82,7 @@ class Waves:
             # what its parts belong to may be lacking there, or what was marked between them
             known = await self._made_whole(slot, wave)
         known = known or (len(wave.requests) == 1 and _is_own(wave.requests[0]))
+        wave.taken = wave.taken or not wave.requests  # a resync brought it
         while wave.requests:
             hosted = self._resolver.still(event, party, lane.platform)
             if hosted is None:
@@ -101,7 +102,7 @@ class Waves:
                 failure = error
             else:
                 outcome = ended(failure)
-                if outcome is not None and (outcome is Outcome.REFUSED or wave.attempts):
+                if outcome is not None and (outcome is Outcome.REFUSED or wave.attempts or wave.refused):
                     self._tried(wave, party, begun, failure)
                 if outcome is Outcome.REFUSED:
                     if _unknown_there(failure) and not repaired and await self._made_whole(slot, wave):
@@ -110,8 +111,12 @@ class Waves:
                     unknown = _unknown_there(failure) and not replaces_all(request)
                     if unknown and not repaired and await self._comes_whole(slot):
                         return self._cover(lane, slot, wave, "it does not know the object, and was sent a part")
-                    return self.finish(lane, slot, wave, outcome, str(failure.status_code), failure.ms)
+                    # of the others it was not asked yet
+                    wave.refused = {**wave.refused, request.position: str(failure.status_code)}
+                    wave.requests = wave.requests[1:]
+                    continue
                 if outcome is not None:
+                    wave.taken = True
                     if self._marks.reaches(lane.platform, slot.tp) is not None:
                         # a part says nothing of what was missed before it
                         lane.remember(slot.key, request.position, whole=known)
@@ -119,9 +124,11 @@ class Waves:
                     continue
             self._tried(wave, party, begun, failure)
             return self._failed(lane, slot, wave, failure)
+        ms = (self._clock.monotonic() - started) * 1000
+        if not wave.taken:
+            return self.finish(lane, slot, wave, Outcome.REFUSED, [*wave.refused.values()][-1], ms)
         if lacks and not known:
             return self._cover(lane, slot, wave, "it may lack what a part that it was sent builds on")
-        ms = (self._clock.monotonic() - started) * 1000
         return self.finish(lane, slot, wave, Outcome.DELIVERED, COMPOSED if composed else "", ms)
 
     async def _made_whole(self, slot: Slot, wave: Wave) -> bool:
@@ -137,7 +144,7 @@ class Waves:
         whole = whole_for(known.get(keys[0]), known.get(keys[1]))
         if whole is None or whole.position != last.position:
             return False
-        wave.requests = (whole,)
+        wave.requests, wave.refused = (whole,), {}
         return True
 
     async def _comes_whole(self, slot: Slot) -> bool:
@@ -157,16 +164,18 @@ class Waves:
         return True
 
     def finish(self, lane: Lane, slot: Slot, wave: Wave, outcome: Outcome, detail: str = "", ms: float = 0.0) -> None:
-        """The newest entry of a wave ended so; those folded into it were superseded by it."""
+        """The newest entry of a wave ended so; those folded into it were superseded by it, or refused on their own."""
         del slot.queue[0]
         lane.waiting -= 1
         if outcome is Outcome.DELIVERED:
             lane.took = self._clock.monotonic()
-        party = slot.key.recipient
-        superseded = outcome is Outcome.DELIVERED
-        for entry in wave.entries[:-1]:
-            self._ended(entry, party, Outcome.SUPERSEDED if superseded else outcome, "" if superseded else detail, 0.0)
-        self._ended(wave.entries[-1], party, outcome, detail, ms)
+        party, newest = slot.key.recipient, wave.entries[-1]
+        older = (Outcome.SUPERSEDED, "") if outcome is Outcome.DELIVERED else (outcome, detail)
+        for entry in wave.entries:
+            how, why = (outcome, detail) if entry is newest else older
+            if (code := wave.refused.get(entry.position)) is not None:
+                how, why = Outcome.REFUSED, code
+            self._ended(entry, party, how, why, ms if entry is newest else 0.0)
 
     def _tried(self, wave: Wave, party: PartyId, begun: int, failure: Answered | OcpiError) -> None:
         """Note an attempt for all that it was made for."""
