@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context, copy_context
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any
 
 _ENDING = 60.0
@@ -16,10 +20,7 @@ class Stuck(AssertionError):
 
 
 class _NoSelector(selectors.BaseSelector):
-    """There are no files; to wait is to let virtual time pass."""
-
-    def __init__(self) -> None:
-        self.loop: VirtualLoop | None = None
+    """There are no files."""
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return selectors.SelectorKey(fileobj, -1, events, data)
@@ -28,27 +29,92 @@ class _NoSelector(selectors.BaseSelector):
         return selectors.SelectorKey(fileobj, -1, 0, None)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is None:
-            raise Stuck("nothing is scheduled any more")
-        if timeout > 0 and self.loop is not None:
-            self.loop.now += timeout
         return []
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         return {}
 
 
+class _Handle(asyncio.Handle):
+    """A callback that is due in the next turn: what asyncio's own keeps of who made it is left out."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, callback: Callable[..., object], args: Sequence[Any], loop: VirtualLoop, context: Context | None
+    ) -> None:
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._context = copy_context() if context is None else context
+        self._cancelled = False
+        self._repr = self._source_traceback = None
+
+
+class _Timer(_Handle, asyncio.TimerHandle):
+    """A callback that is due at a moment."""
+
+    __slots__ = ()
+    _when: float
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """`now` is the loop's time in seconds."""
+    """`now` is the loop's time in seconds.
+
+    Callbacks run in the order in which they became due, those of one moment in the order in which they were scheduled.
+    asyncio's own turn does more: files, debugging, threads.
+    """
+
+    _ready: deque[_Handle]
+    _stopping: bool
 
     def __init__(self) -> None:
         self.now = 0.0
-        selector = _NoSelector()
-        selector.loop = self
-        super().__init__(selector)
+        self._timers: list[tuple[float, int, _Timer]] = []
+        self._number = count()
+        super().__init__(_NoSelector())
 
     def time(self) -> float:
         return self.now
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = _Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self.now + delay, callback, *args, context=context)
+
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        timer = _Timer(callback, args, self, context)
+        timer._when = when
+        heappush(self._timers, (when, next(self._number), timer))
+        return timer
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """It is passed over when its moment comes."""
+
+    def _run_once(self) -> None:
+        """One turn: what is ready; where nothing is, time passes until something is."""
+        ready, timers = self._ready, self._timers
+        if not ready and not self._stopping:
+            while timers and timers[0][2]._cancelled:
+                heappop(timers)
+            if not timers:
+                raise Stuck("nothing is scheduled any more")
+            self.now = max(self.now, timers[0][0])
+        while timers and timers[0][0] <= self.now:
+            ready.append(heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
 
     def wind_up(self) -> None:
         """Close it, once all that is under way was cancelled and has ended: else each such task is complained of."""
@@ -59,6 +125,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if tasks:
             self.run_until_complete(asyncio.wait(tasks, timeout=_ENDING))
         self.close()
+        self._timers.clear()
 
     def _make_self_pipe(self) -> None:
         """No threads wake this loop."""
