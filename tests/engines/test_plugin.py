@@ -92,10 +92,14 @@ def test_another_word_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_run_that_is_interrupted_leaves_no_engine_behind(tmp_path: Path, number: signal.Signals) -> None:
-    run = subprocess.Popen(
-        command(tmp_path, HOLDS), cwd=tmp_path, env=environment(tmp_path, "auto") | {"PATH": os.environ["PATH"]},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background is deaf to it
+    try:
+        run = subprocess.Popen(
+            command(tmp_path, HOLDS), cwd=tmp_path, env=environment(tmp_path, "auto") | {"PATH": os.environ["PATH"]},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, former)
     named = tmp_path / "held"
     wait(lambda: named.exists() and Path(named.read_text() or "/nowhere").joinpath(FILE).exists())
     folder = Path(named.read_text())
