@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from aiokafka.errors import (
@@ -174,10 +175,8 @@ class Producer:
     async def _try_again(self) -> None:
         """After a moment, and having asked who leads what."""
         await asyncio.sleep(BACKOFF)
-        try:
+        with suppress(Exception):  # whatever it is, the batches are not forgotten for it
             await self._wire.refresh()
-        except KafkaError:
-            pass
         again, self._again = self._again, []
         self.send(again)
 
@@ -201,6 +200,8 @@ class Producer:
                 self.away = str(error)
             except KafkaError as error:
                 self.away = self._not_let(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                self.away = f"reaching Kafka failed: {type(error).__name__}: {error}"
             else:
                 break
             await asyncio.sleep(_AGAIN_SECONDS)
