@@ -12,7 +12,7 @@ from io import BytesIO
 from struct import Struct
 from typing import ClassVar, Final, NamedTuple
 
-from routing.log.kafka.packed import ANSWER_HEAD, COUNT, SHORT, Named, Packed, text
+from routing.log.kafka.packed import ANSWER_HEAD, COUNT, Named, Packed, text, topic_at
 
 NO_SESSION: Final = (0, 0)
 """Session and epoch of a request that asks for a new session."""
@@ -95,11 +95,7 @@ def unpack(data: bytes, at: int = 0) -> Fetched:
     at += _TOP.size
     found: list[FetchedPartition] = []
     for _ in range(topics):
-        (length,) = SHORT.unpack_from(data, at)
-        at += SHORT.size
-        topic = data[at : at + length].decode()
-        (parts,) = COUNT.unpack_from(data, at + length)
-        at += length + COUNT.size
+        topic, parts, at = topic_at(data, at)
         for _ in range(parts):
             number, code, high, _, start, aborted = _PART.unpack_from(data, at)
             at += _PART.size + max(aborted, 0) * _ABORTED

@@ -68,3 +68,11 @@ class Packed:
 def text(words: str) -> bytes:
     data = words.encode()
     return SHORT.pack(len(data)) + data
+
+
+def topic_at(data: bytes, at: int) -> tuple[str, int, int]:
+    """What an answer begins what it says of a topic with: its name, how many partitions follow, and where."""
+    (length,) = SHORT.unpack_from(data, at)
+    at += SHORT.size
+    (parts,) = COUNT.unpack_from(data, at + length)
+    return data[at : at + length].decode(), parts, at + length + COUNT.size

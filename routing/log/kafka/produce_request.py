@@ -7,7 +7,7 @@ from io import BytesIO
 from struct import Struct
 from typing import ClassVar, Final, NamedTuple
 
-from routing.log.kafka.packed import ANSWER_HEAD, COUNT, SHORT, Named, Packed, text
+from routing.log.kafka.packed import ANSWER_HEAD, COUNT, Named, Packed, text, topic_at
 
 _BEFORE: Final = Struct(">hhi")  # no transaction, acknowledgements, longest wait
 _PARTITION: Final = Struct(">ii")  # number, bytes of the batch
@@ -58,11 +58,7 @@ def unpack(data: bytes, at: int = 0) -> list[Produced]:
     at += COUNT.size
     found: list[Produced] = []
     for _ in range(topics):
-        (length,) = SHORT.unpack_from(data, at)
-        at += SHORT.size
-        topic = data[at : at + length].decode()
-        (parts,) = COUNT.unpack_from(data, at + length)
-        at += length + COUNT.size
+        topic, parts, at = topic_at(data, at)
         for _ in range(parts):
             number, code, offset, append_time, _ = _PART.unpack_from(data, at)
             at += _PART.size

@@ -81,7 +81,7 @@ class Producer:
                 return
             except KafkaError as error:
                 if not error.retriable or time.monotonic() > until:
-                    raise LogAway(self._not_let(error)) from None
+                    raise LogAway(_why(error)) from None
             await asyncio.sleep(BACKOFF)  # one that has just begun does not know yet who sends
 
     def start_soon(self) -> None:
@@ -199,7 +199,7 @@ class Producer:
             except LogError as error:
                 self.away = str(error)
             except KafkaError as error:
-                self.away = self._not_let(error)
+                self.away = _why(error)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 self.away = f"reaching Kafka failed: {type(error).__name__}: {error}"
             else:
@@ -222,14 +222,15 @@ class Producer:
                 raise error
             self._identity = Identity(answer.producer_id, answer.producer_epoch)
 
-    @staticmethod
-    def _not_let(error: KafkaError) -> str:
-        return f"Kafka does not let the hub publish: {words(error)}"
-
     def _begin(self, run: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(run)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _why(error: KafkaError) -> str:
+    """Why nothing can be handed over: the cluster is not there, or it says no."""
+    return f"Kafka {'takes no records yet' if error.retriable else 'does not let the hub publish'}: {words(error)}"
 
 
 def _meaning(error: KafkaError, batch: Batch) -> LogError:

@@ -57,7 +57,7 @@ class Publisher:
         self._records = self._bytes = 0
         self._due: dict[Lane, None] = {}
         self._flying: dict[Lane, None] = {}
-        self._landing: asyncio.Event = asyncio.Event()
+        self._ending = asyncio.Event()
         self._round: asyncio.Handle | None = None
         self._many = False
         self._rests_until = 0.0
@@ -94,9 +94,9 @@ class Publisher:
         self._open = False
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
-                while self._flying or (self._due and self.trouble() is None):
-                    self._landing.clear()
-                    await self._landing.wait()
+                while self._flying or (any(lane.waiting for lane in self._due) and self.trouble() is None):
+                    self._ending.clear()
+                    await self._ending.wait()
         except TimeoutError:
             pass
         for lane in self._due:
@@ -154,6 +154,7 @@ class Publisher:
         if item in item.lane.waiting:
             item.lane.waiting.remove(item)
             self._release(item)
+            self._ending.set()
             item.answer.failed(error)
 
     def _release(self, item: Item) -> None:
@@ -218,7 +219,7 @@ class Publisher:
         del self._flying[lane]
         if self._due:
             self._begin_soon()
-        self._landing.set()
+        self._ending.set()
 
     def _end(self, items: Sequence[Item], error: LogError) -> None:
         for item in items:

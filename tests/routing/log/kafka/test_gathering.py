@@ -9,7 +9,7 @@ import pytest
 
 from routing.log.kafka import publisher
 from routing.log.kafka.address import KafkaAddress
-from routing.log.kafka.answers import One
+from routing.log.kafka.answers import Nobody
 from routing.log.kafka.batch import NOBODY, Batch, Lane
 from routing.log.kafka.publisher import Publisher
 from routing.log.port import TopicPartition
@@ -19,6 +19,7 @@ class _Producer:
     """Takes every batch at once; `handed` are the partitions of those that it was given, `land` answers them."""
 
     away = None
+    leads = True
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
@@ -26,7 +27,10 @@ class _Producer:
         self._under_way: list[Batch] = []
 
     def ready(self, lane: Lane) -> bool:
-        return True
+        return self.leads
+
+    async def close(self) -> None:
+        """Nothing to do."""
 
     def batch(self, lane: Lane) -> Batch:
         return Batch(lane, NOBODY)
@@ -53,7 +57,7 @@ class _Publishing:
 
     def put(self, *partitions: int) -> None:
         for number in partitions:
-            answer = One(asyncio.get_running_loop().create_future())
+            answer = Nobody()
             self.publisher.put(self.lanes[number], b"key", (), b"value", answer)
 
     async def turns(self) -> list[int]:
@@ -98,3 +102,16 @@ async def test_a_partition_that_is_busy_gives_its_next_batch_when_it_is_idle(pub
     while len(publishing.producer.handed) < 2:
         await asyncio.sleep(0.001)
     assert publishing.producer.handed == [0, 0], "what came meanwhile is one batch"
+
+
+async def test_closing_waits_for_no_record_whose_time_is_up_meanwhile(publishing: _Publishing) -> None:
+    """Its partition has no leader, so nothing of it can be handed over."""
+    publishing.producer.leads = False
+    publishing.put(0)
+    await publishing.turns()
+    closing = asyncio.create_task(publishing.publisher.close())
+    await publishing.turns()
+    assert not closing.done()
+    publishing.publisher.give_up(list(publishing.lanes[0].waiting))
+    await asyncio.wait_for(closing, 1)
+    assert publishing.publisher.held_bytes == 0

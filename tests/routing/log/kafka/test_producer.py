@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
     KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
@@ -22,7 +25,7 @@ from routing.log.kafka.answers import Nobody
 from routing.log.kafka.batch import Batch, Item, Lane
 from routing.log.kafka.produce_request import Produced, ProduceRequest
 from routing.log.kafka.producer import Producer
-from routing.log.port import LogError, PublishRefused, PublishUnknown, TopicPartition
+from routing.log.port import LogAway, LogError, PublishRefused, PublishUnknown, TopicPartition
 
 Answer = Callable[[ProduceRequest], Any]
 
@@ -56,6 +59,7 @@ class _Wire:
         self.refreshed = 0
         self.refresh_fails = 0
         self.identities = 0
+        self.unknown: list[int] = []  # error codes, before an identity is given
 
     async def start(self) -> None:
         """It is started."""
@@ -75,6 +79,8 @@ class _Wire:
 
     async def ask(self, node: int, request: Any, **_: Any) -> Any:
         if not isinstance(request, ProduceRequest):
+            if self.unknown:
+                return SimpleNamespace(error_code=self.unknown.pop(0))
             self.identities += 1
             return SimpleNamespace(error_code=0, producer_id=self.identities, producer_epoch=0)
         self.sent.append(request.encode())
@@ -124,6 +130,31 @@ async def producing() -> _Producing:
     producing = _Producing()
     await producing.producer.start()
     return producing
+
+
+async def test_a_start_waits_for_brokers_that_have_just_begun_and_not_where_they_say_no() -> None:
+    producing = _Producing()
+    producing.wire.unknown = [CoordinatorLoadInProgressError.errno]
+    await producing.producer.start()
+    assert producing.wire.identities == 1
+    producing = _Producing()
+    producing.wire.unknown = [ClusterAuthorizationFailedError.errno]
+    with pytest.raises(LogAway, match="does not let the hub publish"):
+        await producing.producer.start()
+
+
+async def test_a_cluster_that_is_not_there_is_not_said_to_refuse(
+    producing: _Producing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.01)
+    producing.wire.answers = [no(MessageSizeTooLargeError)]
+    await producing.send()
+    producing.wire.unknown = [CoordinatorNotAvailableError.errno]
+    assert not producing.producer.ready(producing.lanes[0])
+    await asyncio.sleep(0)
+    assert str(producing.producer.away).startswith("Kafka takes no records yet: ")
+    assert await producing.send() == 7
+    assert producing.producer.away is None
 
 
 @pytest.mark.parametrize(
