@@ -14,18 +14,22 @@ _HEAD = ("run", "kills", "SIGTERMs", "SIGSTOPs", "unsettled at a kill", "calls",
 def say(result: Result) -> None:
     """The end of a run, at once."""
     shown = result.broken if not result.passed else result.found[:1]
-    for sentence in shown[:_SHOWN]:
-        print(f"  {sentence[:600]}")
-    if len(shown) > _SHOWN:
-        print(f"  and {len(shown) - _SHOWN} more")
+    _sentences(shown)
     for note in result.notes:
         print(f"  {note}")
     told = f"told {result.codes}"
     print(f"  {result.calls} calls, {result.requests} requests, {result.seconds:.0f} s; {told}", flush=True)
 
 
+def _sentences(shown: list[str]) -> None:
+    for sentence in shown[:_SHOWN]:
+        print(f"  {sentence[:600]}")
+    if len(shown) > _SHOWN:
+        print(f"  and {len(shown) - _SHOWN} more")
+
+
 def table(results: list[Result]) -> None:
-    """All of them, one a line."""
+    """All of them, one a line; and once more, near the end where they are looked for, what is wrong with any."""
     rows = [_HEAD, *(_cells(result) for result in results)]
     widths = [max(len(cells[i]) for cells in rows) for i in range(len(_HEAD))]
     print()
@@ -37,6 +41,10 @@ def table(results: list[Result]) -> None:
             done += result.done
     if done:
         print(f"the fleet had: {', '.join(f'{kind} {count}' for kind, count in sorted(done.items()))}")
+    for result in results:
+        if not result.passed:
+            print(f"{result.plan.what}, {result.seconds:.0f} s:")
+            _sentences(result.broken)
 
 
 def row(result: Result) -> dict[str, Any]:

@@ -209,6 +209,24 @@ async def test_position_says_up_to_where_everything_was_given(log: Log) -> None:
     assert consumer.position(TopicPartition(LOCATIONS, 0)) is None
 
 
+async def test_position_is_never_past_what_a_read_under_way_has_not_returned(log: Log) -> None:
+    """Whoever looks meanwhile would take those records for done."""
+    await put(log, 300, size=10_000)
+    await put(log, 300, CDRS, size=10_000)  # both are more than is kept beside the disk
+    consumer, told = await join(log, "one")
+    await settle(consumer)
+    left = 600
+    while left:
+        reading = asyncio.create_task(consumer.read(max_records=1000, max_bytes=2**20, wait=5))
+        seen: dict[TopicPartition, Position] = {}
+        while not reading.done():
+            seen |= {tp: at for tp in told.now if (at := consumer.position(tp)) is not None}
+            await asyncio.sleep(0)
+        for tp, of_one in by_partition(await reading).items():
+            assert tp not in seen or seen[tp] <= of_one[0].position
+            left -= len(of_one)
+
+
 async def test_two_groups_read_everything_each(log: Log) -> None:
     await put(log, 10)
     one, _ = await join(log, "one", group="a")

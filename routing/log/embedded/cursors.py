@@ -14,7 +14,7 @@ from routing.log.embedded.file import Topic
 from routing.log.embedded.reader import Reader
 from routing.log.embedded.records import Batch
 from routing.log.embedded.tail import Tail
-from routing.log.port import Committed, Position, Record, TopicPartition
+from routing.log.port import Committed, LogAway, Position, Record, TopicPartition
 
 Source = Callable[[Topic, int, int, int], Awaitable[Sequence[Batch]]]
 """Batches of a topic from the one that holds an offset, those that begin before another, about so many bytes."""
@@ -141,6 +141,7 @@ class EmbeddedCursors:
         self._reader = reader
         self._kept: dict[Topic, Sequence[Batch]] = {}
         self._turn = 0
+        self._under_way: _Room | None = None
 
     @property
     def kept_bytes(self) -> int:
@@ -164,10 +165,24 @@ class EmbeddedCursors:
         cursor = self._topics[tp.topic]
         if tp.partition not in cursor.lag and tp.partition not in cursor.active:
             return None
-        return Position(cursor.topic.epoch, cursor.lag.get(tp.partition, cursor.main))
+        at = cursor.lag.get(tp.partition, cursor.main)
+        if self._under_way is not None:  # nobody has yet what was found so far
+            at = min([at, *(record.position.offset for record in self._under_way.given if record.tp == tp)])
+        return Position(cursor.topic.epoch, at)
 
     async def take(self, max_records: int, max_bytes: int) -> list[Record]:
-        room = _Room(max_records, max_bytes)
+        room = self._under_way = _Room(max_records, max_bytes)
+        try:
+            await self._fill(room)
+        except LogAway:
+            if not room.given:
+                raise
+            # the cursors are past these already; whoever reads on meets the failure then
+        finally:
+            self._under_way = None
+        return room.given
+
+    async def _fill(self, room: _Room) -> None:
         cursors = list(self._topics.values())
         further = True
         while further and not room.given:  # a sweep may pass over nothing but records of other partitions
@@ -180,7 +195,6 @@ class EmbeddedCursors:
                 for step in steps:
                     if not room.full and await step(self._batches, room):
                         further = True
-        return room.given
 
     async def fetch(self, tp: TopicPartition, start: Position, max_records: int) -> list[Record]:
         topic = self._known[tp.topic]

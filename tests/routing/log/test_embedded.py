@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from routing.log.embedded import EmbeddedLog, LogLocked, LogUnusable, checkpointer
+from routing.log.embedded.reader import Reader
 from routing.log.port import Committed, LogAway, Position, PublishRefused, PublishUnknown, Record, TopicPartition
 from tests.contract.engines import after, join, read, settle
 
@@ -140,6 +141,37 @@ async def test_closing_writes_what_waits(tmp_path: Path) -> None:
     await asyncio.gather(*waiting)
     async with opened(tmp_path) as log:
         assert numbers(await everything(log, 50)) == list(range(50))
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+async def test_p1_a_disk_that_fails_in_the_middle_of_a_read_costs_nothing_that_was_found_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics = [TOPIC, "ocpi.tokens"]
+    async with opened(tmp_path, topics=topics) as log:
+        for topic in topics:
+            await log.publish(topic, b"key", (), topic.encode(), within=5)
+    async with opened(tmp_path, topics=topics) as log:
+        whole, calls = Reader.read, 0
+
+        async def read_once(self: Reader, *asked: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls > 1:
+                raise LogAway("the log cannot be read: the disk")
+            return await whole(self, *asked)
+
+        consumer, _ = await join(log, "reader", topics=topics)
+        monkeypatch.setattr(Reader, "read", read_once)
+        found = await consumer.read(max_records=10, max_bytes=10_000, wait=1)
+        with pytest.raises(LogAway):
+            await consumer.read(max_records=10, max_bytes=10_000, wait=1)
+        monkeypatch.undo()
+        found += await read(consumer, 1)
+        assert sorted(record.value.decode() for record in found) == topics
+        assert calls == 3  # the failure was met in the middle, and once more
 
 
 # --- kill -9 ---------------------------------------------------------------------------------------------------------
