@@ -14,7 +14,7 @@ from routing.log.embedded.file import Topic
 from routing.log.embedded.reader import Reader
 from routing.log.embedded.records import Batch
 from routing.log.embedded.tail import Tail
-from routing.log.port import Committed, LogAway, Position, Record, TopicPartition
+from routing.log.port import Committed, Position, Record, TopicPartition
 
 Source = Callable[[Topic, int, int, int], Awaitable[Sequence[Batch]]]
 """Batches of a topic from the one that holds an offset, those that begin before another, about so many bytes."""
@@ -174,10 +174,10 @@ class EmbeddedCursors:
         room = self._under_way = _Room(max_records, max_bytes)
         try:
             await self._fill(room)
-        except LogAway:
+        except Exception:
             if not room.given:
                 raise
-            # the cursors are past these already; whoever reads on meets the failure then
+            # the cursors are past these already; whoever reads on meets the failure then, whatever it is
         finally:
             self._under_way = None
         return room.given

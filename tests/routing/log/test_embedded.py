@@ -146,8 +146,9 @@ async def test_closing_writes_what_waits(tmp_path: Path) -> None:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-async def test_p1_a_disk_that_fails_in_the_middle_of_a_read_costs_nothing_that_was_found_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failure", [LogAway("the log cannot be read: the disk"), ValueError("a batch is damaged")])
+async def test_p1_a_failure_in_the_middle_of_a_read_costs_nothing_that_was_found_before(
+    failure: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topics = [TOPIC, "ocpi.tokens"]
     async with opened(tmp_path, topics=topics) as log:
@@ -160,13 +161,13 @@ async def test_p1_a_disk_that_fails_in_the_middle_of_a_read_costs_nothing_that_w
             nonlocal calls
             calls += 1
             if calls > 1:
-                raise LogAway("the log cannot be read: the disk")
+                raise failure
             return await whole(self, *asked)
 
         consumer, _ = await join(log, "reader", topics=topics)
         monkeypatch.setattr(Reader, "read", read_once)
         found = await consumer.read(max_records=10, max_bytes=10_000, wait=1)
-        with pytest.raises(LogAway):
+        with pytest.raises(type(failure), match=str(failure)):
             await consumer.read(max_records=10, max_bytes=10_000, wait=1)
         monkeypatch.undo()
         found += await read(consumer, 1)
