@@ -268,7 +268,7 @@ class Admission:
         missed = known.get(everybody)
         if missed is None or untold(missed) or not from_there <= missed.position < entry.position:
             return ()
-        begun, whole_there = self._delivery.last_begun(event, platform)
+        begun, whole_there = self._delivery.last_begun(event, entry.tp, platform)
         told = [whole_there, known[mine].position if mine in known else None]
         if any(there is not None and there >= missed.position for there in told):
             return ()

@@ -306,7 +306,7 @@ class Delivery:
         """Serve it; what is returned still has to be done before its slot may serve another."""
         if item.catch_up:
             position = item.catch_up[-1].position
-            begun, whole = lane.begun.get(slot.key), lane.whole.get(slot.key)
+            begun, whole = lane.begun.get(slot.key), lane.whole(slot.tp, slot.key)
             if whole is not None and whole >= position:
                 item.catch_up = ()  # something as new was sent since it was let in
             elif begun is not None and begun > position:
@@ -314,9 +314,9 @@ class Delivery:
                 return None
         served = await self._directed.serve(item, self._permit(slot))
         if served.outcome is not Outcome.NOT_SENT and self._marks.reaches(lane.platform, slot.tp) is not None:
-            lane.remember(slot.key, item.entry.position)
+            lane.remember(slot, item.entry.position)
             if item.catch_up and served.outcome is Outcome.ANSWERED:
-                lane.remember(slot.key, item.catch_up[-1].position, whole=True)
+                lane.remember(slot, item.catch_up[-1].position, whole=True)
         if served.recording is None:
             self._leave(item, served, served.left)
             return None
@@ -461,7 +461,7 @@ class Delivery:
         self._owned.pop(tp, None)
         self._reading.discard(tp)
         for lane in self.lanes.values():
-            lane.lacking.pop(tp, None)
+            lane.lose(tp)
             for slot in lane.of(tp):
                 lane.waiting -= sum(isinstance(item, Wave) for item in slot.queue)
                 for item in slot.queue:
@@ -472,10 +472,10 @@ class Delivery:
                 slot.queue.clear()
                 lane.drop(slot)
 
-    def last_begun(self, event: Event, platform: str) -> tuple[Position | None, Position | None]:
+    def last_begun(self, event: Event, tp: TopicPartition, platform: str) -> tuple[Position | None, Position | None]:
         """What was begun last of an object at a directed push's recipient while a mark stood, and what came whole."""
         lane = self.lanes.get(platform)
         if lane is None or event.audience is None:
             return None, None
         key = SlotKey(object_name(event), event.audience)
-        return lane.begun.get(key), lane.whole.get(key)
+        return lane.begun.get(key), lane.whole(tp, key)

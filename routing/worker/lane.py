@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 
 from connectors.values import PartyId
@@ -52,7 +52,8 @@ class Lane:
         self.rests = 0
         self._by_tp: dict[TopicPartition, dict[SlotKey, Slot]] = {}
         self.begun: dict[SlotKey, Position] = {}
-        self.whole: dict[SlotKey, Position] = {}
+        self._whole: dict[SlotKey, tuple[int, Position]] = {}
+        self._losses: Counter[TopicPartition] = Counter()
         self.lacking: dict[TopicPartition, Position] = {}
         self._asked: dict[tuple[PartyId, TopicPartition], int] = {}
 
@@ -108,15 +109,31 @@ class Lane:
                 self.enqueue(slot)  # who waited has gone
         return None
 
-    def remember(self, key: SlotKey, position: Position, *, whole: bool = False, most: int = 10_000) -> None:
+    def remember(self, slot: Slot, position: Position, *, whole: bool = False, most: int = 10_000) -> None:
         """Keep what was begun while a mark stands, so that a catch-up sends nothing older.
 
         `whole`: with it everything older has arrived.
         """
-        for kept in (self.begun, self.whole) if whole else (self.begun,):
-            kept[key] = max(position, kept.get(key, position))
-            if len(kept) > most:
-                del kept[next(iter(kept))]
+        key = slot.key
+        self.begun[key] = max(position, self.begun.get(key, position))
+        if len(self.begun) > most:
+            del self.begun[next(iter(self.begun))]
+        if whole:
+            before = self.whole(slot.tp, key)
+            self._whole[key] = self._losses[slot.tp], position if before is None else max(position, before)
+            if len(self._whole) > most:
+                del self._whole[next(iter(self._whole))]
+
+    def whole(self, tp: TopicPartition, key: SlotKey) -> Position | None:
+        """Up to where everything of an object of this partition has arrived, as far as is known."""
+        losses, position = self._whole.get(key, (0, None))
+        return position if losses == self._losses[tp] else None
+
+    def lose(self, tp: TopicPartition) -> None:
+        """A partition is ours no more. Its next owner may send what arrived here once more, and be cut off in it: of
+        what stands there then nothing is known, however soon the partition is back."""
+        self.lacking.pop(tp, None)
+        self._losses[tp] += 1
 
     def send_again(self, party: PartyId, asked: Mapping[TopicPartition, int]) -> None:
         """Forget what of these partitions has arrived at this party, once for each time that it was `asked` for.
@@ -127,5 +144,5 @@ class Lane:
         if fresh:
             self._asked.update(fresh)
             modules = {tp.topic.removeprefix("ocpi.") for _, tp in fresh}
-            for key in [key for key in self.whole if key.recipient == party and module_in(key.object) in modules]:
-                del self.whole[key]
+            for key in [key for key in self._whole if key.recipient == party and module_in(key.object) in modules]:
+                del self._whole[key]

@@ -66,7 +66,7 @@ class Newests:
         state, mine = known.get(keys[0]), known.get(keys[1])
         if state is None:
             return Outcome.SUPERSEDED
-        let_in_to, whole, begun = self._let_in_to(slot.tp), lane.whole.get(slot.key), lane.begun.get(slot.key)
+        let_in_to, whole, begun = self._let_in_to(slot.tp), lane.whole(slot.tp, slot.key), lane.begun.get(slot.key)
         if (let_in_to is not None and state.position >= let_in_to) or (whole is not None and whole >= state.position):
             return Outcome.SUPERSEDED  # it is on its way by itself, or has arrived
         requests = self._wanted(state, mine, begun)
@@ -82,7 +82,7 @@ class Newests:
             elif not all(map(replaces_all, requests)):
                 self._mark(lane, slot, "it did not take the parts of an object whose whole is not known")
         if outcome is Outcome.DELIVERED:
-            lane.remember(slot.key, state.position, whole=True)
+            lane.remember(slot, state.position, whole=True)
             lane.took = self._clock.monotonic()
         return outcome
 

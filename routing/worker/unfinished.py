@@ -26,11 +26,10 @@ def lowest_part(mark: Mark, owned: Owned, lane: Lane | None, resolver: Resolver)
 
 
 def _parts(mark: Mark, owned: Owned, lane: Lane | None, resolver: Resolver) -> Iterator[Position]:
-    whole = {} if lane is None else lane.whole
-
     def arrived(key: SlotKey) -> bool:
         """As a whole since the mark stands: parts after that lack nothing."""
-        return key in whole and whole[key] >= mark.position
+        whole = None if lane is None else lane.whole(owned.tp, key)
+        return whole is not None and whole >= mark.position
 
     for item in owned.backlog:
         event = item.event

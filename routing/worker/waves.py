@@ -119,7 +119,7 @@ class Waves:
                     wave.taken = True
                     if self._marks.reaches(lane.platform, slot.tp) is not None:
                         # a part says nothing of what was missed before it
-                        lane.remember(slot.key, request.position, whole=known)
+                        lane.remember(slot, request.position, whole=known)
                     wave.requests = wave.requests[1:]
                     continue
             self._tried(wave, party, begun, failure)

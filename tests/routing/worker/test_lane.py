@@ -9,7 +9,7 @@ from routing.log.port import Position, Record, TopicPartition
 from routing.worker.lane import Lane
 from routing.worker.slot import Directed, Line, Slot, SlotKey, Wave
 from routing.worker.tracker import Entry
-from tests.routing.events import event
+from tests.routing.events import at, event
 
 TP = TopicPartition("ocpi.locations", 0)
 MOST = 8
@@ -108,3 +108,28 @@ def test_the_objects_of_one_owner_do_not_stand_before_those_of_another() -> None
     first = [lane.next(Line.BROADCASTS, MOST) for _ in range(7)]
     assert first == [many[0], few[0], many[1], few[1], many[2], few[2], many[3]]
     assert [lane.next(Line.BROADCASTS, MOST) for _ in range(997)] == [*many[4:], None]
+
+
+def test_of_a_partition_that_was_lost_and_is_back_it_is_not_known_what_arrived() -> None:
+    """Its owner meanwhile may have begun to send an older part once more, and was cut off before the newer one."""
+    lane = Lane("one")
+    other = TopicPartition("ocpi.locations", 1)
+    lost, kept = slot(lane, "A"), lane.add(Slot(SlotKey("B", PartyId("DE", "EMS")), other, event("PUT", {})))
+    for each in (lost, kept):
+        lane.remember(each, at(29), whole=True)
+    assert (lane.whole(TP, lost.key), lane.whole(other, kept.key)) == (at(29), at(29))
+    lane.lose(TP)
+    assert (lane.whole(TP, lost.key), lane.whole(other, kept.key)) == (None, at(29))
+    assert lane.begun[lost.key] == at(29), "and nothing older is sent all the same"
+    lane.remember(lost, at(7), whole=True)
+    assert lane.whole(TP, lost.key) == at(7)
+
+
+def test_what_arrived_is_remembered_up_to_a_bound_and_never_falls_back() -> None:
+    lane = Lane("one")
+    slots = [slot(lane, name) for name in "ABC"]
+    for each in slots:
+        lane.remember(each, at(29), whole=True, most=2)
+    assert [lane.whole(TP, each.key) for each in slots] == [None, at(29), at(29)]
+    lane.remember(slots[2], at(12), whole=True, most=2)
+    assert lane.whole(TP, slots[2].key) == at(29)
