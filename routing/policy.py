@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 class DeliverySettings:
     """Bounds of delivery that hold for everybody; what differs by party and module are its terms (routing/policies).
 
-    Seconds, unless said otherwise.
+    Seconds, unless said otherwise. `large_window` is a number of records: smaller replay windows never wait for others.
     """
 
     connect: float = 3.0
@@ -50,6 +50,8 @@ class DeliverySettings:
     directed_at_once: int = 64
     directed_least: int = 4
     begun_a_turn: int = 8
+    windows_at_once: int = 3
+    large_window: int = 500
     waiting_most: int = 20_000
     unsettled_most: float = 30.0
     undelivered_bytes: int = 64 * 1024 * 1024

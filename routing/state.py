@@ -95,7 +95,6 @@ def after(
 ) -> ObjectState:
     """The state once `event` at `position` is applied to `before`."""
     key = key_of(event, audience)
-    new = request_of(event, position)
     if event.operation is Operation.DELETE:
         return ObjectState(key, position, event.version, deleted=True, base=position)
     if not needs_base(event):
@@ -103,6 +102,7 @@ def after(
             key, position, event.version, body=event.payload, last_updated=last_updated, base=position,
             unpublished=unpublished(event.module, event.payload),
         )  # fmt: skip
+    new = request_of(event, position)
     if before is None or before.deleted or before.empty:
         return ObjectState(key, position, event.version, parts=(_part(new),), last_updated=last_updated)
     if before.body is not None:

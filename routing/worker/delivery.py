@@ -7,11 +7,10 @@ waits for the store (a mark, the record of a CDR) takes no place in a lane and i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
-from itertools import islice
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 from connectors.errors import NotConnected, OutcomeUnknown
 from connectors.values import PartyId
@@ -33,14 +32,13 @@ from routing.worker.marks import Marks
 from routing.worker.newest import Newests
 from routing.worker.owned import Owned
 from routing.worker.ports import Observer, Resolver, Sender
+from routing.worker.releasing import Releasing
 from routing.worker.slot import Barrier, Directed, Kept, Line, Newest, Slot, SlotKey, Waiting, Wave, object_name
 from routing.worker.states import States, Update
 from routing.worker.tracker import Entry
 from routing.worker.turns import Turns
 from routing.worker.waves import Waves
 from routing.worker.widths import Feeling, Widths
-
-_RELEASED_A_TURN: Final = 200
 
 Recording = Coroutine[Any, Any, None]
 
@@ -74,9 +72,12 @@ class Delivery:
         rates: Rates,
     ) -> None:
         self._turns = Turns(
-            settings, may_begin=self._may_begin, begin=self._begin, reading=lambda: bool(self._reading), widths=widths,
-            rates=rates,
+            settings, may_begin=self._may_begin, begin=self._begin, reading=lambda: self.releasing.reading,
+            widths=widths, rates=rates,
         )  # fmt: skip
+        self.releasing = Releasing(
+            turns=self._turns, ours=lambda owned: self._owned.get(owned.tp) is owned, most=settings.unsettled_most / 2
+        )
         sender = Feeling(sender, widths, rates, Line.BROADCASTS)
         self._waves = Waves(
             hub=hub, sender=sender, resolver=resolver, marks=marks, states=states, asking=asking, settings=settings,
@@ -100,7 +101,6 @@ class Delivery:
         self._store_away = store_away
         self._holds = holds
         self._owned: dict[TopicPartition, Owned] = {}
-        self._reading: set[TopicPartition] = set()
 
     @property
     def lanes(self) -> dict[str, Lane]:
@@ -113,8 +113,7 @@ class Delivery:
         """Begin with nothing: what was let in while the partition was being lost is the log's again."""
         self.drop(owned.tp)
         self._owned[owned.tp] = owned
-        if owned.replay is not None:
-            self._reading.add(owned.tp)
+        self.releasing.own(owned)
 
     def broadcast(
         self, entry: Entry, event: Event, name: str, platform: str, party: PartyId,
@@ -440,26 +439,13 @@ class Delivery:
     # --- partitions that come and go ---------------------------------------------------------------------------------
 
     def release(self, owned: Owned) -> None:
-        """The replay window is read and folded: what it left may be sent, and stands in line some slots a turn."""
-        if owned.replay is None:
-            self._reading.discard(owned.tp)
-        waiting = ((lane, slot) for lane in list(self.lanes.values()) for slot in lane.of(owned.tp))
-        self._release(owned, waiting)
-
-    def _release(self, owned: Owned, waiting: Iterator[tuple[Lane, Slot]]) -> None:
-        if self._owned.get(owned.tp) is not owned:
-            return
-        taken = 0
-        for lane, slot in islice(waiting, _RELEASED_A_TURN):
-            taken += 1
-            self._turns.wake(lane, slot)
-        if taken == _RELEASED_A_TURN:
-            asyncio.get_running_loop().call_soon(self._release, owned, waiting)
+        """The replay window is read and folded: what it left may be sent."""
+        self.releasing.release(owned)
 
     def drop(self, tp: TopicPartition) -> None:
         """Forget what waits of a partition that is no longer ours."""
         self._owned.pop(tp, None)
-        self._reading.discard(tp)
+        self.releasing.drop(tp)
         for lane in self.lanes.values():
             lane.lose(tp)
             for slot in lane.of(tp):

@@ -62,24 +62,23 @@ class Gathering:
         if owned.window is None or self._settling.undelivered > self._settings.undelivered_bytes:
             return False
         before: ObjectState | None = None
-        key = key_of(event, None)
         if needs_base(event):
-            before = self._states.known(key)
+            before = self._states.known(key_of(event, None))
             if before is None:
                 return False
         state = next_state(before, event, item.entry.position)
         if state is not None:
             self._states.keep(owned.tp, state)
-        self.let_in(owned, item.entry, event)
+        self.let_in(owned, item.entry, event, state)
         return True
 
-    def let_in(self, owned: Owned, entry: Entry, event: Event) -> None:
-        """Let a broadcast into the window, its state being kept. Raises what folding raises."""
+    def let_in(self, owned: Owned, entry: Entry, event: Event, kept: ObjectState | None = None) -> None:
+        """Let a broadcast into the window, its state being `kept`. Raises what folding raises."""
         assert owned.window is not None  # noqa: S101  # whoever asks has looked
         gathered = owned.window.broadcast(entry, event)
         self._settling.admitted(entry, self._clock.monotonic())
         if gathered.fold is not None:
-            kept = self._states.known(key_of(event, None))
+            kept = kept or self._states.known(key_of(event, None))
             whole = len(kept.body or b"") if kept is not None else 0
             self._settling.folded(gathered.fold.older[-1], entry, max(gathered.size, whole))
 

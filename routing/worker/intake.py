@@ -21,6 +21,7 @@ from routing.worker.marks import Marks
 from routing.worker.owned import Item, Owned
 from routing.worker.ports import Observer, Resolver
 from routing.worker.reach import AGAIN_AFTER, Reach
+from routing.worker.reading_order import ReadingOrder
 from routing.worker.settling import Settling
 from routing.worker.states import States
 from routing.worker.takeover import conclude, let_go, needs_store, needs_store_in_turns
@@ -71,6 +72,7 @@ class Intake:
         self._waiting_bytes = 0
         self._failing: float | None = None
         self._wake = asyncio.Event()
+        self._order = ReadingOrder(consumer, settings)
 
     @property
     def failing(self) -> bool:
@@ -87,8 +89,11 @@ class Intake:
                 item = self._admission.open(owned, record)
                 if item is not None and (owned.backlog or owned.placing or not self._at_once(owned, item)):
                     self._add(owned, item)
-        for owned in [owned for owned in self._owned.values() if owned.replay is not None]:
-            if self._window_read(owned) and not owned.backlog:
+        reading = [owned for owned in self._owned.values() if owned.replay is not None]
+        if reading and records and self._settings.undelivered_bytes - self._settling.undelivered > MOST_WAITING_BYTES:
+            self._delivery.releasing.read_on()
+        for owned in reading:
+            if not owned.queued and self._order.is_read(owned) and not owned.backlog:
                 self._conclude_now(owned)
         self._pace()
         if self._pending:
@@ -109,10 +114,6 @@ class Intake:
         self._waiting_bytes += len(item.record.value)
         self._pending[owned] = None
 
-    def _window_read(self, owned: Owned) -> bool:
-        position = self._consumer.position(owned.tp)
-        return owned.replay is not None and position is not None and position >= owned.replay.end
-
     def _conclude_now(self, owned: Owned) -> None:
         if self._gathered(owned) or owned.placing or needs_store(owned, self._delivery):
             self._pending[owned] = None
@@ -120,9 +121,11 @@ class Intake:
             let_go(owned, self._delivery)
             self._settling.moved(owned.tp)  # what was settled while the window was read could not be committed yet
 
-    def own(self, owned: Owned) -> None:
-        """A partition became ours: its marks are read before anything that they may cover is let in."""
-        self._pending[owned] = None
+    def own(self, gained: Sequence[Owned]) -> None:
+        """Partitions became ours: their marks are read before anything that they may cover is let in."""
+        self._pending |= dict.fromkeys(gained)
+        self._order.own(gained)
+        self._pace()
         self._wake.set()
 
     def leave(self, owned: Owned) -> None:
@@ -130,6 +133,7 @@ class Intake:
         while owned.backlog:
             self._gone(owned, owned.backlog[0])
         self._pending.pop(owned, None)
+        self._order.leave(owned)
 
     def _gone(self, owned: Owned, item: Item) -> None:
         if owned.backlog and owned.backlog[0] is item:
@@ -149,7 +153,8 @@ class Intake:
             self._consumer.pause([owned.tp for owned in pause])
             for owned in pause:
                 owned.paused = True
-        resume = [owned for owned in self._owned.values() if owned.paused and not owned.backlog]
+        self._order.go_on()
+        resume = [owned for owned in self._owned.values() if owned.paused and not (owned.queued or owned.backlog)]
         if resume:
             self._consumer.resume([owned.tp for owned in resume])
             for owned in resume:
@@ -269,9 +274,9 @@ class Intake:
             turn += 1
             if turn % _A_TURN == 0:
                 await asyncio.sleep(0)  # who has a caller waiting gets its turn
-        if owned.replay is not None and _stays(owned) and self._window_read(owned):
+        if owned.replay is not None and _stays(owned) and self._order.is_read(owned):
             await self._conclude(owned, ask=ask)
-        if owned.marked and not owned.backlog and not (owned.replay is not None and self._window_read(owned)):
+        if owned.marked and not owned.backlog and not (owned.replay is not None and self._order.is_read(owned)):
             self._pending.pop(owned, None)
 
     async def _conclude(self, owned: Owned, *, ask: bool) -> None:

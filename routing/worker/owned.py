@@ -18,10 +18,12 @@ class Replay:
     """The replay window: what lay between the committed offset and the end seen at assignment.
 
     Directed pushes in it are attempted only beyond `begun` of a clean commit (`attempt_after`); None: never.
+    `span` says how many positions it may hold at most.
     """
 
     end: Position
     attempt_after: Position | None
+    span: int = 0
 
     def may_attempt(self, position: Position) -> bool:
         return self.attempt_after is not None and position > self.attempt_after
@@ -50,14 +52,15 @@ class Owned:
     begun or answered.
 
     `leaving` once it is to be revoked: nothing more is let in. `backlog` was read and waits for the store, `paused`
-    says that nothing more of it is read meanwhile. `marked` once its marks are known. `gap` is from where on records
-    are gone that nobody settled. `in_flight` are requests, `storing` what only waits for the store. `window` is what
-    was read of the replay window, `placing` says that it is being let into the slots, and what comes meanwhile waits.
+    says that nothing more of it is read meanwhile, `queued` that this is so because others come first (ReadingOrder).
+    `marked` once its marks are known. `gap` is from where on records are gone that nobody settled. `in_flight` are
+    requests, `storing` what only waits for the store. `window` is what was read of the replay window, `placing` says
+    that it is being let into the slots, and what comes meanwhile waits.
     """
 
     __slots__ = (
-        "active", "backlog", "begun", "gap", "held", "in_flight", "leaving", "marked", "paused", "placing", "replay",
-        "storing", "tp", "tracker", "window",
+        "active", "backlog", "begun", "gap", "held", "in_flight", "leaving", "marked", "paused", "placing", "queued",
+        "replay", "storing", "tp", "tracker", "window",
     )  # fmt: skip
 
     def __init__(self, assignment: Assignment) -> None:
@@ -72,7 +75,8 @@ class Owned:
         clean = committed is None or committed.clean
         before = Position(start.epoch, start.offset - 1)
         begun = before if committed is None or committed.begun is None else committed.begun
-        self.replay: Replay | None = Replay(end, begun if clean else None) if start < end else None
+        span = end.offset - start.offset if start.epoch == end.epoch else end.offset
+        self.replay: Replay | None = Replay(end, begun if clean else None, span) if start < end else None
         self.window: Window | None = Window() if self.replay is not None else None
         self.placing = False
         self.begun: Position = begun if clean else Position(end.epoch, end.offset - 1)
@@ -81,6 +85,7 @@ class Owned:
         self.leaving = False
         self.marked = False
         self.paused = False
+        self.queued = False
         self.backlog: deque[Item] = deque()
         self.in_flight: dict[asyncio.Task[Any], None] = {}
         self.storing: dict[asyncio.Task[None], None] = {}

@@ -293,13 +293,14 @@ class Worker:
     async def assigned(self, assignments: Sequence[Assignment]) -> None:
         gained = [Owned(assignment) for assignment in assignments]
         self.states.forget()
-        for owned in await self._recommit(gained):
+        ours = await self._recommit(gained)
+        for owned in ours:
             self._owned[owned.tp] = owned
             self.delivery.own(owned)
             owned.active = owned.replay is None
             if owned.gap is not None:
                 self.delivery.store_soon(owned, self._gaps.found(owned, owned.gap))
-            self.intake.own(owned)
+        self.intake.own(ours)
 
     async def _recommit(self, gained: Sequence[Owned]) -> Sequence[Owned]:
         """Unclean from here on: whoever comes after a kill must not trust the former owner's clean mark.

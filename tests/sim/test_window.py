@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 
 import pytest
 
 from connectors.values import PartyId
 from routing.event import Operation
+from routing.log.port import Record, TopicPartition
 from routing.state import ObjectState
 from tests.sim.stories import STAMP, aside, location, one, seen, store_away, tell
 from tests.sim.storing import SimulatedStore
@@ -211,5 +213,36 @@ def test_a_directed_push_that_breaks_its_handler_does_not_keep_the_others(monkey
         assert len(aside(world)) == 1
         assert ("locations", "L1") in world.recipients.all[EMSPS[0]].objects
         assert world.uncommitted() == 0
+
+    tell(story)
+
+
+def test_large_windows_are_read_one_after_another_the_smallest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many at a time as the settings say, which is one here; all that is in them is delivered."""
+    from routing.worker.intake import Intake
+
+    whole, given = Intake.take, list[TopicPartition]()
+
+    def take(self: Intake, records: Sequence[Record]) -> None:
+        given.extend(record.tp for record in records)
+        whole(self, records)
+
+    async def story(world: World) -> None:
+        await nobody_works(world)
+        for n in range(200):
+            assert await location(world, f"L{n * n % 7}") == 1000
+            if n % 3 == 0:
+                assert await world.call("tariffs", Operation.PUT, f"T{n % 5}", {"id": "T", **STAMP}) == 1000
+        monkeypatch.setattr(Intake, "take", take)
+        await world.start_process()
+        await asyncio.sleep(20)
+        sizes = Counter(given)
+        assert len(sizes) == 4
+        assert min(sizes.values()) >= SETTINGS.large_window
+        assert [tp for tp, _ in groupby(given)] == sorted(sizes, key=lambda tp: sizes[tp])
+        assert world.uncommitted() == 0
+        assert {name for module, name in world.recipients.all[EMSPS[0]].objects if module == "locations"} == {
+            *(f"L{n * n % 7}" for n in range(7))
+        }
 
     tell(story)

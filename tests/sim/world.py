@@ -41,7 +41,8 @@ HUB = PartyId("NL", "HUB")
 CPO = PartyId("NL", "TNM")
 EMSPS = [PartyId("DE", "AAA"), PartyId("DE", "BBB"), PartyId("FR", "CCC")]
 SETTINGS = DeliverySettings(
-    waiting_most=6, unsettled_most=30.0, settle=5.0, broadcasts_at_once=2, unwritten_most=12
+    waiting_most=6, unsettled_most=30.0, settle=5.0, broadcasts_at_once=2, unwritten_most=12, windows_at_once=1,
+    large_window=3,
 )  # fmt: skip
 LEAVING = 4 * STEP + 0.5
 """Seconds that leaving may take beyond the settle time."""
