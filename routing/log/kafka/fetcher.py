@@ -33,6 +33,8 @@ _LEAST_BYTES: Final = 2**16
 _FEW_BYTES: Final = 16 * 1024
 _MOST_EPOCH: Final = 2**31 - 1
 _LANE: Final = "fetch"
+_QUIET: Final = 8
+"""So many times as long a broker holds a question about a topic of which nothing comes."""
 
 _Home = tuple[int, str]
 """A broker, and a topic of which it leads partitions."""
@@ -59,7 +61,7 @@ class _Ahead:
 class _Node:
     """One broker and topic: the session with it, what the session knows, and what is to be told to it."""
 
-    __slots__ = ("changed", "epoch", "known", "parts", "session", "task", "work")
+    __slots__ = ("changed", "epoch", "held", "known", "parts", "quiet", "session", "task", "work")
 
     def __init__(self) -> None:
         self.work = asyncio.Event()
@@ -68,6 +70,9 @@ class _Node:
         self.known: dict[Named, int] = {}
         self.session, self.epoch = NO_SESSION
         self.task: asyncio.Task[None] | None = None
+        self.quiet = 1
+        self.held = False
+        """Whether its broker holds a question for long."""
 
     def forget_session(self) -> None:
         self.session, self.epoch = NO_SESSION
@@ -95,7 +100,8 @@ class _Node:
             partition_bytes=min(PARTITION_BYTES, max_bytes),
         )
 
-    def answered(self, session: int) -> None:
+    def answered(self, session: int, *, news: bool) -> None:
+        self.quiet = 1 if news else min(self.quiet * 2, _QUIET)
         self.session = session
         self.epoch = 1 if not session or self.epoch >= _MOST_EPOCH else self.epoch + 1
         if not session:
@@ -104,7 +110,8 @@ class _Node:
 
 class Fetcher:
     """`news` is called when there is something to take, or a partition has `fallen`. `wait_ms` is how long a broker
-    holds a question that has no answer yet; a partition that comes or is resumed may wait for so long."""
+    holds a question that has no answer yet, and up to _QUIET times that where nothing comes. A partition that comes or
+    is resumed waits for `wait_ms` at most: a question that is held for longer is taken back."""
 
     def __init__(self, wire: Wire, news: Callable[[], None], *, wait_ms: int) -> None:
         self._wire = wire
@@ -220,7 +227,11 @@ class Fetcher:
         if part.node is not None:
             node = self._nodes[part.node]
             node.changed[part.name] = None
+            node.quiet = 1
             node.work.set()
+            if node.held and part.wanted:
+                node.held = False
+                self._wire.hang_up(part.node[0], (_LANE, part.name[0]))
 
     def _find_homes(self) -> None:
         if self._homing is None or self._homing.done():
@@ -276,18 +287,23 @@ class Fetcher:
                 await node.work.wait()
                 continue
             max_bytes = max(min(ANSWER_BYTES, AHEAD_BYTES - ahead.bytes), _LEAST_BYTES)
+            wait_ms = self._wait_ms * node.quiet
+            held = node.held = node.quiet > 1
             try:
                 fetched: Fetched = await self._wire.ask(
                     leader,
-                    node.request(max_bytes, self._wait_ms),
+                    node.request(max_bytes, wait_ms),
                     lane=(_LANE, topic),
-                    timeout=(self._wait_ms + REQUEST_MS) / 1000,
+                    timeout=(wait_ms + REQUEST_MS) / 1000,
                 )
             except KafkaError:
                 node.forget_session()
+                if held and not node.held:
+                    continue  # it was taken back, for what is asked now
                 self._unsettle(node.parts.values())
                 await self._refresh()
                 continue
+            node.held = False
             await self._answered(node, fetched)
         node.forget_session()
 
@@ -314,7 +330,7 @@ class Fetcher:
                 self._ready[part.tp] = None
                 node.changed[part.name] = None
                 news = True
-        node.answered(fetched.session)
+        node.answered(fetched.session, news=news)
         if news:
             self._news()
         if moved:

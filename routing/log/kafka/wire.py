@@ -133,6 +133,12 @@ class Wire:
             connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
             raise RequestTimedOutError from None
 
+    def hang_up(self, node: int, lane: Hashable) -> None:
+        """Close the connection of a lane, so that whatever is asked over it fails at once; the next one is new."""
+        connection = self._client and self._client._conns.get((node, lane))  # noqa: SLF001 - as in _connection
+        if connection is not None:
+            connection.close()
+
     async def _connection(self, node: int, lane: Hashable, timeout: float) -> Any:
         client = self._open()
         connection = client._conns.get((node, lane))  # noqa: SLF001 - the public way has no lanes
