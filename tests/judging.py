@@ -196,30 +196,23 @@ def _order(facts: Facts, recipient: Recipient) -> list[str]:
 
 
 def _newest_seen(facts: Facts, recipient: Recipient) -> dict[ObjectKey, Position]:
-    by_seq = facts.by_seq
-    newest: dict[ObjectKey, Position] = {}
-    for begun in recipient.begun:
-        if begun.processed:
-            for seq in begun.seqs:
-                if seq in by_seq:
-                    stood = by_seq[seq]
-                    newest[stood.key] = max(stood.position, newest.get(stood.key, stood.position))
-    return newest
+    return _highest(facts, (begun for begun in recipient.begun if begun.processed))
 
 
 def _kept(facts: Facts, recipient: Recipient) -> list[str]:
-    """P1: an accepted broadcast was seen, or something newer, or a mark covers it, or the recipient refused it.
+    """P1: an accepted broadcast was seen, or something newer, or a mark covers it, or it refused one of them.
 
     Of an object that it did not know it may have refused a part for good, where the owner could not be asked.
     """
     newest = _newest_seen(facts, recipient)
+    refused = _highest(facts, (begun for begun in recipient.begun if begun.refused))
     unknown = {} if facts.owners_tell else _unknown(facts, recipient)
     return [
         f"P1: {recipient.party} never saw {stood.event.operation} {stood.key} at {stood.position.offset} "
         f"(seq {stood.seq}), and no mark covers it"
         for stood in facts.broadcasts(recipient)
-        if stood.key not in recipient.refused
-        and newest.get(stood.key, Position(0, -1)) < stood.position
+        if newest.get(stood.key, Position(0, -1)) < stood.position
+        and refused.get(stood.key, Position(0, -1)) < stood.position
         and unknown.get(stood.key, Position(0, -1)) < stood.position
         and not facts.covered(recipient.party, stood)
         and not facts.given_up(recipient.party, stood)
@@ -228,12 +221,17 @@ def _kept(facts: Facts, recipient: Recipient) -> list[str]:
 
 def _unknown(facts: Facts, recipient: Recipient) -> dict[ObjectKey, Position]:
     """Up to where it was sent parts of objects that it said it does not know."""
-    newest: dict[ObjectKey, Position] = {}
-    for begun in recipient.begun:
-        for seq in begun.seqs if begun.unknown else ():
+    return _highest(facts, (begun for begun in recipient.begun if begun.unknown))
+
+
+def _highest(facts: Facts, requests: Iterable[Begun]) -> dict[ObjectKey, Position]:
+    """The highest position of each object that these requests stand for."""
+    highest: dict[ObjectKey, Position] = {}
+    for begun in requests:
+        for seq in begun.seqs:
             if (stood := facts.by_seq.get(seq)) is not None:
-                newest[stood.key] = max(stood.position, newest.get(stood.key, stood.position))
-    return newest
+                highest[stood.key] = max(stood.position, highest.get(stood.key, stood.position))
+    return highest
 
 
 def _same_state(facts: Facts, recipient: Recipient) -> list[str]:
@@ -258,7 +256,7 @@ def _same_state(facts: Facts, recipient: Recipient) -> list[str]:
             broken.append(f"{recipient.party} holds an answer of the owner of {key} that came to nothing: {holds}")
             continue
         state, sure = _last_state(facts, recipient, key, stands, facts.by_seq[number] if number is not None else None)
-        if sure and key not in excused | unknown | recipient.refused and _content(holds) != _content(state):
+        if sure and key not in excused | unknown and _content(holds) != _content(state):
             broken.append(f"{recipient.party} holds {holds} for {key}, its owner {state}")
     return broken
 
@@ -268,7 +266,14 @@ def _last_state(
 ) -> tuple[dict[str, Any] | None, bool]:
     """What this recipient should have of an object, built on what was `read` of it; and whether that is certain."""
     ours: dict[ObjectKey, dict[str, Any]] = {}
-    processed = {seq for begun in recipient.begun if begun.processed and begun.object == key for seq in begun.seqs}
+    sent = [begun for begun in recipient.begun if begun.object == key]
+    processed = {seq for begun in sent if begun.processed for seq in begun.seqs}
+    refused: set[int] = set()
+    for begun in sent:
+        if begun.refused:
+            refused |= begun.seqs
+        elif begun.processed:  # a resync's parts are all named by the last of them
+            refused -= seqs_of(begun.body, begun.resync) if begun.resync and begun.body else begun.seqs
     since = None
     if read is not None:
         ours, since = {key: orjson.loads(read.event.payload)}, read.event.read
@@ -281,7 +286,7 @@ def _last_state(
             got = facts.accepted(stood.seq)
         else:
             lacks = stood.seq not in processed and facts.given_up(recipient.party, stood)
-            got = not lacks and not facts.covered(recipient.party, stood)
+            got = not lacks and stood.seq not in refused and not facts.covered(recipient.party, stood)
         if not got:
             sure = False
         elif event.operation == "DELETE" or (event.operation == "PUT" and len(event.path) == 3):

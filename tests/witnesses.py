@@ -20,7 +20,7 @@ class Begun:
 
     `seqs` are the events that it stands for, `processed` says that the recipient applied it. Times are seconds.
     `by` is the process that began it, where several do; `excused` that it was begun where order is not judged;
-    `unknown` that it was a part of an object that the recipient said it does not know.
+    `unknown` that it was a part of an object that the recipient said it does not know, `refused` that it said 2001.
     """
 
     at: float
@@ -35,6 +35,7 @@ class Begun:
     by: int | None = None
     excused: bool = False
     unknown: bool = False
+    refused: bool = False
     resync: str = ""
     """The correlation id of what the hub's resync sent, which names a position."""
 
@@ -61,7 +62,6 @@ class Recipient:
     objects: dict[ObjectKey, dict[str, Any]] = field(default_factory=dict)
     in_flight: dict[tuple[str, ...], Begun] = field(default_factory=dict)
     overlaps: list[str] = field(default_factory=list)
-    refused: set[ObjectKey] = field(default_factory=set)
 
     def begin(self, begun: Begun) -> Begun | None:
         """Note a request; the one that is in flight of the same object, if there is one."""

@@ -186,8 +186,7 @@ class _Connection(asyncio.Protocol):
         reaction = platform.temper(recipient, begun, broadcast)
         if reaction.early and reaction.kind in _TAKEN:
             recipient.process(begun)
-        if broadcast and reaction.kind is Kind.REFUSE:
-            recipient.refused.add(begun.object)
+        begun.refused = broadcast and reaction.kind is Kind.REFUSE
         timer = loop.call_later(reaction.delay, self._react, reaction.kind, platform.calls)
         self._at_work = recipient, begun, timer
         platform.serving[id(begun)] = self

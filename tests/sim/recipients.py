@@ -79,7 +79,7 @@ class Recipients:
                 if mood == "broken":
                     return _answered(200, 3000, started, self._loop.now)
                 if mood == "picky" and self._random.random() < 0.3:
-                    recipient.refused.add(begun.object)
+                    begun.refused = True
                     return _answered(200, 2001, started, self._loop.now)
                 part = push.method == "PATCH" or len(push.path) > 3
                 if part and begun.object not in recipient.objects and recipient.party in self.unknown:
