@@ -48,7 +48,10 @@ def _read(connection: sqlite3.Connection, topic: Topic, start: int, limit: int, 
     rows = connection.execute(_FROM, (topic.id(0), topic.id(start), topic.id(start), topic.id(limit)))
     try:
         for row_id, append_time, body in rows:
-            batches.append(Batch(row_id & _OFFSET, append_time, decode(body), len(body)))
+            batch = Batch(row_id & _OFFSET, append_time, decode(body), len(body))
+            if batch.end <= start:
+                continue  # it is damaged, and all that is left of it was read
+            batches.append(batch)
             size += len(body)
             if size >= max_bytes:
                 break

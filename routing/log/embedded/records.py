@@ -78,20 +78,25 @@ def encode(entries: Sequence[Entry]) -> bytes:
 
 
 def decode(blob: bytes) -> list[Entry]:
-    """The entries of a blob. Raises ValueError or struct.error when it is none."""
-    entries = []
-    at, end = 0, len(blob)
-    while at < end:
-        partition, key_size, headers_size, value_size = _RECORD.unpack_from(blob, at)
-        at += _RECORD.size
-        key = blob[at : at + key_size]
-        at += key_size
-        headers = _headers(blob, at, at + headers_size)
-        at += headers_size
-        entries.append(Entry(partition, key, headers, blob[at : at + value_size]))
-        at += value_size
-    if at != end:
-        raise ValueError(f"a batch of {end} bytes ends in the middle of a record")
+    """The entries of a blob. What cannot be read of one that is damaged is the value of one entry more, which has no
+    key and headers: who reads it sets it aside."""
+    entries: list[Entry] = []
+    begin, at, end = 0, 0, len(blob)
+    try:
+        while at < end:
+            begin = at
+            partition, key_size, headers_size, value_size = _RECORD.unpack_from(blob, at)
+            at += _RECORD.size
+            key = blob[at : at + key_size]
+            at += key_size
+            headers = _headers(blob, at, at + headers_size)
+            at += headers_size
+            if at + value_size > end:
+                raise ValueError("it ends in the middle of a record")
+            entries.append(Entry(partition, key, headers, blob[at : at + value_size]))
+            at += value_size
+    except (ValueError, struct.error):
+        entries.append(Entry(entries[-1].partition if entries else 0, b"", (), blob[begin:]))
     return entries
 
 

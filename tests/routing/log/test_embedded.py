@@ -175,6 +175,30 @@ async def test_p1_a_failure_in_the_middle_of_a_read_costs_nothing_that_was_found
         assert calls == 3  # the failure was met in the middle, and once more
 
 
+@pytest.mark.parametrize("large", [False, True])
+async def test_a_batch_that_is_damaged_on_disk_stops_nobody(tmp_path: Path, large: bool) -> None:
+    """Its whole records are read, its rest is one record that is no event, and so is all that comes after it."""
+    async with opened(tmp_path, partitions=1) as log:
+        await put(log, 3, size=300_000 if large else 10)
+        await put(log, 2, first=3)
+    with sqlite3.connect(next(tmp_path.glob("*.db"))) as file:
+        assert file.execute("SELECT count(*) FROM batches").fetchone() == (2,)
+        file.execute(
+            "UPDATE batches SET body = substr(body, 1, length(body) - 7) WHERE id = (SELECT min(id) FROM batches)"
+        )
+    async with opened(tmp_path, partitions=1) as log:
+        consumer, told = await join(log, "reader", topics=[TOPIC])
+        records = await read(consumer, 5, seconds=20)
+        assert [record.value[:2] for record in records if record.headers] == [b"0|", b"1|", b"3|", b"4|"]
+        (rest,) = [record for record in records if not record.headers]
+        assert rest is records[2]
+        assert b"key2" in rest.value
+        assert [record.position for record in records] == sorted({record.position for record in records})
+        (tp,) = told.now
+        assert consumer.position(tp) == told.now[tp].end
+        assert (await consumer.fetch(tp, rest.position, max_records=1))[0].value == rest.value
+
+
 # --- kill -9 ---------------------------------------------------------------------------------------------------------
 
 CHILD = """

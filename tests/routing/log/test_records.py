@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,8 +24,21 @@ def test_decoding_gives_what_was_encoded(entries: list[Entry]) -> None:
     assert list(partitions(blob)) == [entry.partition for entry in entries]
 
 
-def test_a_blob_that_was_cut_is_said() -> None:
-    blob = encode([Entry(1, b"key", (), b"value")])
-    for cut in (len(blob) - 1, 5):
-        with pytest.raises((ValueError, struct.error)):
-            decode(blob[:cut])
+@given(ENTRIES.filter(bool), st.data())
+def test_of_a_blob_that_was_cut_all_whole_entries_are_read_and_the_rest_is_one_more(
+    entries: list[Entry], data: st.DataObject
+) -> None:
+    blob = encode(entries)
+    cut = data.draw(st.integers(1, len(blob) - 1))
+    found = decode(blob[:cut])
+    whole = [number for number in range(len(entries) + 1) if len(encode(entries[:number])) <= cut][-1]
+    assert told(found[:whole]) == told(entries[:whole])
+    rest = blob[len(encode(entries[:whole])) : cut]
+    assert [(entry.key, entry.headers, entry.value) for entry in found[whole:]] == ([(b"", (), rest)] if rest else [])
+    assert {entry.partition for entry in found[whole:]} <= {entries[whole - 1].partition if whole else 0}
+
+
+def test_a_header_that_is_no_text_leaves_what_was_before_it() -> None:
+    good, bad = encode([Entry(3, b"key", (), b"value")]), encode([Entry(1, b"key", (("name", b"1"),), b"")])
+    spoiled = bad.replace(b"name", b"\xff\xfe\xff\xff")
+    assert told(decode(good + spoiled)) == [(3, b"key", (), b"value"), (3, b"", (), spoiled)]
