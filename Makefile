@@ -8,7 +8,7 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
-WORKERS ?= 3
+WORKERS ?= 4
 SEEDS ?= 10000
 ARGS ?=
 
@@ -33,7 +33,7 @@ endif
 help: ## list the targets (the default)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  Options: make test ARGS='-k name' WORKERS=4 · make sim SEEDS=10000 · make run, chaos, bench, sim ARGS='...'"
+	@echo "  Options: make test ARGS='-k name' WORKERS=8 · make sim SEEDS=10000 · make run, chaos, bench, sim ARGS='...'"
 
 install: $(STAMP) ## make .venv with everything, and the command .venv/bin/ocpi-hub
 	@echo "ready: $(BIN)/ocpi-hub --help"
