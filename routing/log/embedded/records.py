@@ -101,12 +101,18 @@ def decode(blob: bytes) -> list[Entry]:
 
 
 def partitions(blob: bytes) -> Iterator[int]:
-    """The partition of each record, without reading what is in it."""
-    at, end = 0, len(blob)
+    """The partition of each entry that `decode` gives, without reading what is in it."""
+    at, end, last = 0, len(blob), 0
     while at < end:
-        partition, key_size, headers_size, value_size = _RECORD.unpack_from(blob, at)
-        yield partition
-        at += _RECORD.size + key_size + headers_size + value_size
+        if at + _RECORD.size <= end:
+            partition, key_size, headers_size, value_size = _RECORD.unpack_from(blob, at)
+            at += _RECORD.size + key_size + headers_size + value_size
+            if at <= end:
+                yield partition
+                last = partition
+                continue
+        yield last  # the rest of a blob that was cut
+        return
 
 
 def _headers(blob: bytes, at: int, end: int) -> Headers:

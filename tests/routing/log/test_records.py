@@ -31,6 +31,7 @@ def test_of_a_blob_that_was_cut_all_whole_entries_are_read_and_the_rest_is_one_m
     blob = encode(entries)
     cut = data.draw(st.integers(1, len(blob) - 1))
     found = decode(blob[:cut])
+    assert list(partitions(blob[:cut])) == [entry.partition for entry in found]
     whole = [number for number in range(len(entries) + 1) if len(encode(entries[:number])) <= cut][-1]
     assert told(found[:whole]) == told(entries[:whole])
     rest = blob[len(encode(entries[:whole])) : cut]
