@@ -264,7 +264,7 @@ class Delivery:
     def go_on(self) -> None:
         """The partitions stayed ours: begin again."""
         for owned in self._owned.values():
-            self.release(owned)
+            self.releasing.go_on(owned)
 
     def _was_cut(self, slot: Slot, item: Waiting) -> None:
         if isinstance(item, Wave):
@@ -437,10 +437,6 @@ class Delivery:
             task.add_done_callback(lambda _: then())
 
     # --- partitions that come and go ---------------------------------------------------------------------------------
-
-    def release(self, owned: Owned) -> None:
-        """The replay window is read and folded: what it left may be sent."""
-        self.releasing.release(owned)
 
     def drop(self, tp: TopicPartition) -> None:
         """Forget what waits of a partition that is no longer ours."""

@@ -83,16 +83,17 @@ class Intake:
 
     def take(self, records: Sequence[Record]) -> None:
         """Records in order within each partition; those of partitions that are not ours are left alone."""
+        read_on = False
         for record in records:
             owned = self._owned.get(record.tp)
             if owned is not None and not owned.leaving and record.position >= owned.tracker.read_to:
+                read_on = read_on or owned.replay is not None
                 item = self._admission.open(owned, record)
                 if item is not None and (owned.backlog or owned.placing or not self._at_once(owned, item)):
                     self._add(owned, item)
-        reading = [owned for owned in self._owned.values() if owned.replay is not None]
-        if reading and records and self._settings.undelivered_bytes - self._settling.undelivered > MOST_WAITING_BYTES:
+        if read_on and self._settings.undelivered_bytes - self._settling.undelivered > MOST_WAITING_BYTES:
             self._delivery.releasing.read_on()
-        for owned in reading:
+        for owned in [owned for owned in self._owned.values() if owned.replay is not None]:
             if not owned.queued and self._order.is_read(owned) and not owned.backlog:
                 self._conclude_now(owned)
         self._pace()

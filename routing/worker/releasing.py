@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
@@ -59,16 +59,17 @@ class Releasing:
         self._held_until = asyncio.get_running_loop().time() + STALLED
 
     def release(self, owned: Owned) -> None:
-        """A partition's window is read and folded, if it had one: what waits of it comes to stand in line."""
-        if owned.replay is None:
-            self._reading.discard(owned.tp)
-        for lane, slot in self._slots(owned):
-            if slot.urgent:
-                self._turns.wake(lane, slot)
+        """A partition's window is read and folded: what it left comes to stand in line."""
+        self._reading.discard(owned.tp)
+        self._wake((lane, slot) for lane, slot in self._slots(owned) if slot.urgent)
         latest = asyncio.get_running_loop().time() + self._most
         self._left.append((owned, self._slots(owned), latest))
         if len(self._left) == 1:
             self._turn()
+
+    def go_on(self, owned: Owned) -> None:
+        """What waits of a partition that stayed ours stands in line again: it waits for no window."""
+        self._stand(owned, self._slots(owned))
 
     def _slots(self, owned: Owned) -> Iterator[tuple[Lane, Slot]]:
         for lane in list(self._turns.lanes.values()):
@@ -83,9 +84,18 @@ class Releasing:
             loop.call_later(STALLED, self._turn)
             return
         taken = list(islice(left, A_TURN)) if ours else []
-        for lane, slot in taken:
-            self._turns.wake(lane, slot)
         if len(taken) < A_TURN:
             self._left.popleft()
-        if self._left:
+        if self._left:  # before anything is begun, which may break: the others must not wait for ever
             loop.call_soon(self._turn)
+        self._wake(taken)
+
+    def _stand(self, owned: Owned, left: Iterator[tuple[Lane, Slot]]) -> None:
+        taken = list(islice(left, A_TURN)) if self._ours(owned) else []
+        if len(taken) == A_TURN:
+            asyncio.get_running_loop().call_soon(self._stand, owned, left)
+        self._wake(taken)
+
+    def _wake(self, taken: Iterable[tuple[Lane, Slot]]) -> None:
+        for lane, slot in taken:
+            self._turns.wake(lane, slot)

@@ -86,7 +86,7 @@ def let_go(owned: Owned, delivery: Delivery) -> None:
     owned.replay = owned.window = None
     owned.placing = False
     owned.active = owned.held and not owned.leaving
-    delivery.release(owned)
+    delivery.releasing.release(owned)
 
 
 def _told(owned: Owned) -> Told:

@@ -15,7 +15,7 @@ from connectors.values import PartyId
 from routing.event import Operation
 from routing.log.port import Record, TopicPartition
 from routing.state import ObjectState
-from tests.sim.stories import STAMP, aside, location, one, seen, store_away, tell
+from tests.sim.stories import STAMP, aside, location, one, seen, session, store_away, tell
 from tests.sim.storing import SimulatedStore
 from tests.sim.test_outcomes import outcomes
 from tests.sim.world import EMSPS, SETTINGS, World
@@ -244,5 +244,33 @@ def test_large_windows_are_read_one_after_another_the_smallest_first(monkeypatch
         assert {name for module, name in world.recipients.all[EMSPS[0]].objects if module == "locations"} == {
             *(f"L{n * n % 7}" for n in range(7))
         }
+
+    tell(story)
+
+
+def test_what_is_new_elsewhere_is_no_reading_of_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what other windows left would wait for one of which nothing comes, as long as anything else does."""
+    from routing.worker.reading_order import ReadingOrder
+    from routing.worker.releasing import Releasing
+
+    told: list[float] = []
+
+    async def story(world: World) -> None:
+        await nobody_works(world)
+        for n in range(20):
+            assert await location(world, f"L{n}") == 1000
+        monkeypatch.setattr(ReadingOrder, "go_on", lambda self: None)  # no turn ever comes
+        monkeypatch.setattr(Releasing, "read_on", lambda self: told.append(world.loop.now))
+        await world.start_process()
+        await asyncio.sleep(1)
+        for n in range(20):
+            await session(world, f"S{n}")
+            await asyncio.sleep(0.1)
+        assert seen(world, EMSPS[0], "sessions")
+        assert not told
+        monkeypatch.undo()
+        assert await location(world) == 1000
+        await asyncio.sleep(20)
+        assert world.uncommitted() == 0
 
     tell(story)

@@ -141,6 +141,44 @@ def test_they_wait_for_no_longer_than_that_however_long_others_are_read() -> Non
     tell(story)
 
 
+def test_what_waits_of_a_partition_that_stayed_ours_waits_for_no_window() -> None:
+    async def story(story: Story) -> None:
+        story.own(0, 1)
+        story.read(1)
+        for number in range(A_TURN + 1):
+            story.leave(1, f"L{number}")
+        story.releasing.read_on()
+        story.releasing.go_on(story.owned[1])
+        await asyncio.sleep(0.001)
+        assert len(story.begun) == A_TURN + 1
+        assert set(story.begun.values()) == {0.0}
+
+    tell(story)
+
+
+def test_a_slot_that_breaks_when_it_is_begun_keeps_no_other_window_waiting() -> None:
+    async def story(story: Story) -> None:
+        story.own(0, 1, 2)
+        story.leave(0, "A")
+        story.leave(1, "B")
+        story.releasing.read_on()
+        story.read(0)
+        story.read(1)
+        whole = story.turns.wake
+
+        def wake(lane: Lane, slot: Slot) -> None:
+            if slot.key.object == "A":
+                raise ValueError("broken for a test")
+            whole(lane, slot)
+
+        story.turns.wake = wake  # type: ignore[method-assign]
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        await asyncio.sleep(2 * STALLED + 0.01)
+        assert set(story.begun) == {"B"}
+
+    tell(story)
+
+
 def test_some_come_in_a_turn_so_that_nobody_with_a_caller_waits_for_all() -> None:
     async def story(story: Story) -> None:
         story.own(0)
