@@ -62,7 +62,7 @@ async def why_away(address: KafkaAddress, *, within_ms: int) -> LogError:
             return LogUnusable(f"Kafka at {host}:{port} says no: {words(error)}")
         except TimeoutError:
             reasons.append(f"{host}:{port} does not answer")
-        except (OSError, KafkaError) as error:
+        except (OSError, KafkaError, RuntimeError) as error:  # uvloop's word for a connection that was reset
             reasons.append(f"{host}:{port}: {words(error)}")
         else:
             connection.close()

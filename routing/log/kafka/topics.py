@@ -29,6 +29,7 @@ from aiokafka.errors import (
 )
 
 from routing.log.kafka.address import KafkaAddress
+from routing.log.kafka.client import Client
 from routing.log.kafka.difference import Difference, Tools
 from routing.log.kafka.options import client_options, why_away, words
 from routing.log.kafka.rules import Found, Judged, config, differences, judge, uneven, usual
@@ -68,7 +69,9 @@ class Report:
 @asynccontextmanager
 async def administering(address: KafkaAddress) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client for this cluster, started and closed. Raises LogAway or LogUnusable, also from its block."""
-    admin = AIOKafkaAdminClient(request_timeout_ms=_REQUEST_MS, **client_options(address))
+    options = {"request_timeout_ms": _REQUEST_MS, **client_options(address)}
+    admin = AIOKafkaAdminClient(**options)
+    admin._client = Client(**options)  # noqa: SLF001 - it cannot be given one
     try:
         try:
             await admin.start()

@@ -1,4 +1,4 @@
-"""Connections to the cluster, and what is known of its brokers: the one place that builds on aiokafka's inner parts.
+"""Connections to the cluster, and what is known of its brokers: with client.py what builds on aiokafka's inner parts.
 
 aiokafka's producer and consumer are not used: see docs/decisions/kafka-producer-of-our-own.md and
 kafka-consumer-of-our-own.md. What that leaves to ask the brokers is asked here, over aiokafka's connections, its
@@ -12,12 +12,13 @@ import logging
 from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
-from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.client import CoordinationType
 from aiokafka.conn import CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, RequestTimedOutError, for_code
 from aiokafka.structs import TopicPartition as ClusterPartition
 
 from routing.log.kafka.address import KafkaAddress
+from routing.log.kafka.client import Client, usable
 from routing.log.kafka.options import client_options, why_away
 from routing.log.port import LogAway
 
@@ -80,7 +81,7 @@ class Wire:
         if self._closed:
             raise LogAway("the connections to Kafka are closed")
         if self._client is None:
-            self._client = AIOKafkaClient(**self._options)
+            self._client = Client(**self._options)
         try:
             await self._client.bootstrap()
         except KafkaConnectionError:
@@ -142,7 +143,7 @@ class Wire:
     async def _connection(self, node: int, lane: Hashable, timeout: float) -> Any:
         client = self._open()
         connection = client._conns.get((node, lane))  # noqa: SLF001 - the public way has no lanes
-        if connection is None or not connection.connected():
+        if connection is None or not usable(connection):
             try:
                 async with asyncio.timeout(timeout):
                     connection = await client._get_conn(node, group=lane)  # noqa: SLF001
