@@ -119,14 +119,18 @@ class _Waiting:
     def __init__(self, name: str, within: float) -> None:
         self.until = asyncio.get_running_loop().time() + within
         self.reason = "it did not answer"
+        self.told = False
         self._name = name
 
-    async def tell(self) -> None:
-        loop = asyncio.get_running_loop()
+    def tell(self) -> None:
+        self.told = True
+        left = max(0, round(self.until - asyncio.get_running_loop().time()))
+        log.warning("waiting_at_start", waits_for=self._name, reason=self.reason, seconds_left=left)
+
+    async def keep_telling(self) -> None:
         while True:
             await asyncio.sleep(SAY_SECONDS)
-            left = round(self.until - loop.time())
-            log.warning("waiting_at_start", waits_for=self._name, reason=self.reason, seconds_left=left)
+            self.tell()
 
 
 async def wait_for(make: Callable[[], AnEngine], stack: AsyncExitStack, *, name: str, within: float) -> AnEngine:
@@ -136,7 +140,7 @@ async def wait_for(make: Callable[[], AnEngine], stack: AsyncExitStack, *, name:
     """
     loop = asyncio.get_running_loop()
     waiting = _Waiting(name, within)
-    telling = loop.create_task(waiting.tell(), name=f"waiting for {name}")
+    telling = loop.create_task(waiting.keep_telling(), name=f"waiting for {name}")
     try:
         while True:
             try:
@@ -153,6 +157,8 @@ async def wait_for(make: Callable[[], AnEngine], stack: AsyncExitStack, *, name:
                 stack.push_async_callback(engine.close)
                 return engine
             if loop.time() + AGAIN_SECONDS >= waiting.until:
+                if not waiting.told:  # a machine that stood still meanwhile: the log tells of a wait all the same
+                    waiting.tell()
                 raise CannotServe(f"{name} was not there within {within:g} s (HUB_START_SECONDS): {waiting.reason}")
             await asyncio.sleep(AGAIN_SECONDS)
     finally:

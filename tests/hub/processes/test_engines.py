@@ -66,6 +66,15 @@ async def test_it_is_given_up_with_a_sentence_in_the_end(fake: FakeEngine, reaso
     assert fake.closed == 0
 
 
+async def test_a_wait_that_is_over_before_it_was_told_of_is_told_of_once() -> None:
+    async with AsyncExitStack() as stack:
+        with capture_logs() as logged, pytest.raises(CannotServe):
+            await wait_for(lambda: FakeEngine([StoreAway("no primary")]), stack, name="the store", within=0)
+    assert [(one["waits_for"], one["reason"], one["seconds_left"]) for one in logged] == [
+        ("the store", "no primary", 0)
+    ]
+
+
 @pytest.mark.parametrize("wrong", [Unusable("it is of a newer release"), LogError("the topic lacks"), ValueError("x")])
 async def test_what_waiting_does_not_mend_ends_the_start_at_once(wrong: Exception) -> None:
     async with AsyncExitStack() as stack:
