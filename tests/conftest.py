@@ -7,6 +7,7 @@ cores may be shared.
 
 from __future__ import annotations
 
+import gc
 import os
 
 from hypothesis import HealthCheck, settings
@@ -18,3 +19,11 @@ CLOCKLESS = settings(deadline=None, print_blob=True, suppress_health_check=[Heal
 settings.register_profile("fixed", CLOCKLESS, derandomize=True)
 settings.register_profile("explore", CLOCKLESS, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests and all that they import are there to stay: to look through them again and again for garbage
+    is a tenth of what the simulations cost."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
