@@ -293,7 +293,9 @@ class Registry:
                 known = self._directory.platforms
                 self._rules = Rules(agreements, self._rules.default)
                 # Records that did not change stay the same objects, and so keep what is cached beside them.
-                kept = [known[p.id] if p.id in known and known[p.id] == p else p for p in platforms]
+                kept = [
+                    was if (was := known.get(p.id)) is not None and (was is p or was == p) else p for p in platforms
+                ]
                 self._policies = Policies(policies, self._policies.default)
                 self._directory = Directory(
                     kept, hub=self._directory.hub, revision=revision, agreements=self._rules, policies=self._policies

@@ -133,6 +133,22 @@ async def test_directory_revision_grows_with_every_change(store: Store) -> None:
     assert {p.id for p in platforms} == {"p1", "p2"}
 
 
+async def loaded(store: Store) -> tuple[int, list[Platform]]:
+    revision, platforms = await store.load_platforms()
+    return revision, sorted(platforms, key=lambda one: one.id)
+
+
+async def test_what_another_process_changed_is_loaded_beside_what_was_there(harness: Harness) -> None:
+    one, other = harness.store, await harness.another()
+    agreement = Agreement.of(Effect.DENY, CPO, EMSP)
+    first, second = await one.save_platform(platform("p1")), await one.save_platform(platform("p2"))
+    assert await loaded(other) == (2, [first, second])
+    await one.save_agreement(agreement)
+    assert await loaded(other) == (3, [first, second])
+    again, third = await one.save_platform(replace(second, version="2.2.1")), await one.save_platform(platform("p3"))
+    assert await loaded(other) == (5, [first, again, third])
+
+
 async def test_of_two_simultaneous_edits_one_wins_and_the_other_is_told_the_newer_revision(store: Store) -> None:
     saved = await store.save_platform(platform())
     edits = (replace(saved, version="2.2.1"), replace(saved, version="2.3.0"))

@@ -16,7 +16,12 @@ _PREFIX: Final = "agreement/"
 
 
 async def load(db: Database) -> Sequence[Agreement]:
-    found = await db["platforms"].find({"agreement": {"$ne": None}}).sort("_id").to_list(None)
+    found = (
+        await db["platforms"]
+        .find({"_id": {"$regex": f"^{_PREFIX}"}, "agreement": {"$ne": None}})
+        .sort("_id")
+        .to_list(None)
+    )
     return [decode_agreement(document["agreement"]) for document in found]
 
 

@@ -45,6 +45,7 @@ class MongoStore:
     def __init__(self, uri: str, *, timeout: float = 2.0) -> None:
         self._connection = Connection(uri, timeout=timeout)
         self._run = self._connection.run
+        self._platforms = platforms.Known()
         self._reads = JoinedReads(self._read_states)
         self.archive = MongoArchive(self._connection)
         self.letters = MongoDeadLetters(self._connection)
@@ -74,7 +75,7 @@ class MongoStore:
     # --- the directory -----------------------------------------------------------------------------------------------
 
     async def load_platforms(self) -> tuple[int, Sequence[Platform]]:
-        return await self._run(platforms.load)
+        return await self._run(self._platforms.load)
 
     async def save_platform(self, platform: Platform, *, lease: Lease | None = None) -> Platform:
         return await self._run(platforms.save, platform, lease)

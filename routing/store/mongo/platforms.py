@@ -22,17 +22,39 @@ from routing.store.mongo.connection import Database, Document
 from routing.store.port import Conflict, Lease, StoreAway, Taken
 
 _TRIES: Final = 20
+_ALL: Final = 500
+"""From so many changes on all is read: their names would make a long question."""
+
 _NEWEST: Final = ReadConcern("local")
 
 
-async def load(db: Database) -> tuple[int, Sequence[Platform]]:
-    # A read of many documents is not of one moment. It is if nothing was changed between its end and one more look.
-    for _ in range(_TRIES):
-        documents: list[Document] = await db["platforms"].find().sort("_id").to_list(None)
-        total = sum(document["revision"] for document in documents)
-        if total == await revision(db):
-            return total, [platform_of(document["platform"]) for document in documents if "platform" in document]
-    raise StoreAway("the directory of parties changes faster than it can be read")
+class Known:
+    """What this process has read of the directory: a look reads only what was changed since the last one."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[int, Platform | None]] = {}
+        """By document its revision, and its platform if it is of one."""
+
+    async def load(self, db: Database) -> tuple[int, Sequence[Platform]]:
+        """The directory's revision and all its platforms; one that did not change is the object that it was."""
+        # A read of many documents is not of one moment. It is if nothing was changed between its end and one more look.
+        for _ in range(_TRIES):
+            total = sum(revision for revision, _ in self._read.values())
+            if total == await revision(db):
+                return total, [platform for _, (_, platform) in sorted(self._read.items()) if platform is not None]
+            await self._read_on(db)
+        raise StoreAway("the directory of parties changes faster than it can be read")
+
+    async def _read_on(self, db: Database) -> None:
+        listed: list[Document] = await db["platforms"].find({}, {"revision": 1}).to_list(None)
+        known = {id: self._read[id] for one in listed if (id := one["_id"]) in self._read}
+        changed = [id for one in listed if (id := one["_id"]) not in known or known[id][0] != one["revision"]]
+        which = {"_id": {"$in": changed}} if len(changed) < _ALL else {}
+        documents: list[Document] = await db["platforms"].find(which).to_list(None)
+        for document in documents:
+            platform = platform_of(document["platform"]) if "platform" in document else None
+            known[document["_id"]] = document["revision"], platform
+        self._read = known
 
 
 async def revision(db: Database) -> int:

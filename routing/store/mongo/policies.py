@@ -16,7 +16,12 @@ _PREFIX: Final = "policy/"
 
 
 async def load(db: Database) -> Sequence[Policy]:
-    found = await db["platforms"].find({"policy": {"$ne": None}}).sort("_id").to_list(None)
+    found = (
+        await db["platforms"]
+        .find({"_id": {"$regex": f"^{_PREFIX}"}, "policy": {"$ne": None}})
+        .sort("_id")
+        .to_list(None)
+    )
     return [decode_policy(document["policy"]) for document in found]
 
 

@@ -18,8 +18,9 @@ from connectors.values import PartyId, Role
 from routing.directory import Party, Platform
 from routing.log.port import Position
 from routing.state import ObjectState, StateKey
-from routing.store.mongo import MongoStore, schema
-from routing.store.mongo.connection import Connection, Database
+from routing.store.codec import platform_of
+from routing.store.mongo import MongoStore, platforms, schema
+from routing.store.mongo.connection import Connection, Database, Document
 from routing.store.port import Selection, StoreAway, Unusable
 from tests.engines.databases import database
 from tests.engines.mongo import Mongo
@@ -232,6 +233,28 @@ async def test_a_watcher_misses_nothing_while_its_stream_was_lost(own_mongo: Mon
         async with opened(own_mongo.uri("hub")) as other:
             await other.save_platform(Platform("p1"))
         await asyncio.wait_for(told.wait(), LONG)
+
+
+async def test_of_the_directory_only_what_changed_is_read_again(
+    own_mongo: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def counted(document: Document) -> Platform:
+        made.append(document["id"])
+        return platform_of(document)
+
+    monkeypatch.setattr(platforms, "platform_of", counted)
+    uri = own_mongo.uri("directory")
+    async with opened(uri) as store, opened(uri) as other:
+        saved = [await other.save_platform(Platform(f"p{number}")) for number in range(5)]
+        assert await store.load_platforms() == (5, saved)
+        assert made == [one.id for one in saved]
+        made.clear()
+        assert await store.load_platforms() == (5, saved)
+        saved[3] = await other.save_platform(saved[3])
+        assert await store.load_platforms() == (6, saved)
+        assert made == ["p3"]
 
 
 async def test_without_a_replica_set_it_is_looked_each_second(own_mongo: Mongo) -> None:
