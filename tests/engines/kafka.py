@@ -42,7 +42,9 @@ _SETTINGS: Final = {
     "group.min.session.timeout.ms": "100",
     # After kill -9 the old registration has to expire; with the defaults that takes 12 s.
     "broker.session.timeout.ms": "1500",
-    "broker.heartbeat.interval.ms": "300",
+    "broker.heartbeat.interval.ms": "500",
+    # Several stand there and wait, beside tests that need the cores.
+    "metadata.max.idle.interval.ms": "2000",
     "controller.quorum.election.timeout.ms": "500",
     "controller.quorum.fetch.timeout.ms": "1000",
     # Fits the small heap.

@@ -36,7 +36,7 @@ class Mongo(Engine):
         return [
             str(mongod()), "--dbpath", str(self.folder / "data"), "--port", str(self.ports[0]),
             "--bind_ip", "127.0.0.1", "--replSet", "rs0", "--quiet", "--wiredTigerCacheSizeGB", "0.5",
-            "--nounixsocket",
+            "--nounixsocket", "--setParameter", "diagnosticDataCollectionEnabled=false",
         ]  # fmt: skip
 
     def answers(self) -> bool:
