@@ -8,6 +8,9 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
 
+# Hundreds of processes are started here: without bytecode each would compile all of the hub anew, a third of its start.
+export PYTHONDONTWRITEBYTECODE :=
+
 WORKERS ?= 4
 SEEDS ?= 10000
 ARGS ?=
