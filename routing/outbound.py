@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from connectors.answers import read_status
-from connectors.client.client import Answer
 from connectors.errors import HubError
 from connectors.v2_2_1.urls import build, join
 from connectors.values import InterfaceRole, PartyId
 from routing.directory import Hosted, Platform
+
+if TYPE_CHECKING:
+    from connectors.client.client import Answer  # a name of the dead letters needs no HTTP client, nor the CLI theirs
 
 _AUTH_REFUSED = (401, 403)
 

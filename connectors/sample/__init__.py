@@ -5,11 +5,12 @@ know OCPI by their own small means and use nothing of the hub's version modules,
 repeated here and so hidden.
 """
 
+from connectors.fault import Fault
 from connectors.sample.calls import SampleParty
 from connectors.sample.client import NoAnswer, SampleAnswer
 from connectors.sample.connection import Peer, RegistrationRefused
 from connectors.sample.data import sample_cpo, sample_emsp
-from connectors.sample.faults import Canned, Fault, Rule
+from connectors.sample.faults import Canned, Rule
 from connectors.sample.platform import PortTaken, SamplePlatform
 from connectors.sample.process import SampleFailed, run_cpo, run_emsp
 from connectors.sample.record import Call, Received

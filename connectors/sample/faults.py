@@ -7,41 +7,17 @@ import socket
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
 from aiohttp import web
 
+from connectors.fault import Fault
 from connectors.sample.record import Received
 from connectors.sample.wire import envelope
 
 MOVED: Final = "/moved"
 _BLOCK: Final = b"a" * 65536
 _HTML: Final = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
-
-
-class Fault(StrEnum):
-    """Each name is what `--fault` and the control endpoint take."""
-
-    SLOW = "slow"
-    HANG = "hang"
-    RESET = "reset"
-    HTML = "html"
-    HTTP_500 = "500"
-    HTTP_429 = "429"
-    OFFLINE = "offline"
-    TRUNCATE = "truncate"
-    EMPTY = "empty"
-    HTTP_204 = "204"
-    NO_STATUS_CODE = "no_status_code"
-    HUGE = "huge"
-    REDIRECT_307 = "redirect307"
-    REDIRECT_308 = "redirect308"
-    REDIRECT_OTHER = "redirect_other"
-    HTTP_401 = "http401"
-    HTTP_403 = "http403"
-    NOT_JSON = "not_json"
-    CANNED = "canned"
 
 
 @dataclass(frozen=True, slots=True)

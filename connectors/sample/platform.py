@@ -11,11 +11,12 @@ from typing import Any, Self
 from aiohttp import web
 
 from connectors.catalogue import Row
+from connectors.fault import Fault
 from connectors.sample import wire
 from connectors.sample.calls import Calls, SampleParty
 from connectors.sample.client import NoAnswer, SampleClient
 from connectors.sample.clientinfo import ClientInfos
-from connectors.sample.faults import Fault, Faults, Rule
+from connectors.sample.faults import Faults, Rule
 from connectors.sample.inbound import Handler, Inbound
 from connectors.sample.objects import Object, Objects
 from connectors.sample.record import Call, Received, Recorder

@@ -14,10 +14,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
+from connectors.fault import Fault
 from connectors.sample.client import NoAnswer
 from connectors.sample.connection import RegistrationRefused
 from connectors.sample.data import CPO_PARTY, EMSP_PARTY, SEED, sample_cpo, sample_emsp
-from connectors.sample.faults import Fault
 from connectors.sample.life import live
 from connectors.sample.platform import PortTaken, SamplePlatform
 from connectors.sample.record import Call

@@ -12,12 +12,13 @@ from aiohttp import web
 
 from connectors.catalogue import Catalogue, Row
 from connectors.errors import InvalidParameters, MethodNotAllowed, NotJson, OcpiError, Unauthorized, UnknownUrl
+from connectors.fault import Fault
 from connectors.sample import wire
 from connectors.sample.copies import Copies
 from connectors.sample.cpo import Cpo
 from connectors.sample.emsp import Emsp
 from connectors.sample.facts import facts
-from connectors.sample.faults import MOVED, Fault, play
+from connectors.sample.faults import MOVED, play
 from connectors.sample.inbound import Endpoints, Handler, Inbound
 from connectors.sample.record import Call, Received
 from connectors.sample.wire import Reply, object_of

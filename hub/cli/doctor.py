@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import asdict
 
@@ -17,7 +16,9 @@ def doctor(json: Json = False) -> None:
 
     Changes nothing: what is missing is said, and what to do about it.
     """
-    from hub.doctor.examine import examine, healthy  # noqa: PLC0415 - the other commands start without it
+    import asyncio  # noqa: PLC0415 - the other commands start without it
+
+    from hub.doctor.examine import examine, healthy  # noqa: PLC0415 - as above
 
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # one sentence is enough
     found = asyncio.run(examine())

@@ -9,9 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from hub.cli.calling import CallFailed
 from hub.settings import SettingsError
@@ -24,11 +21,18 @@ def as_json(content: Any) -> None:
 
 def line(text: str) -> None:
     """Print a line for people, as it stands."""
+    from rich.console import Console  # noqa: PLC0415 - JSON and failures do without its weight
+    from rich.markup import escape  # noqa: PLC0415 - as above
+
     Console(highlight=False, soft_wrap=True).print(escape(text))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
     """Print a table for people; nothing but the title's `none` where there are no rows."""
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.markup import escape  # noqa: PLC0415 - as above
+    from rich.table import Table  # noqa: PLC0415 - as above
+
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     if not rows:
         console.print(f"{title or 'rows'}: none")

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from hub import settings as hub_settings
-from hub import settings_check
 from hub.cli import output
 from hub.cli.listing import Json
 
@@ -57,6 +56,8 @@ def docs(
 @app.command()
 def check(json: Json = False) -> None:
     """Say what is wrong with the environment, and what may be; exit code 1 if anything is wrong. Starts nothing."""
+    from hub import settings_check  # noqa: PLC0415 - the other commands start without cryptography
+
     judged = settings_check.judge(os.environ)
     if json:
         output.as_json({"wrong": judged.wrong, "warnings": judged.warnings})

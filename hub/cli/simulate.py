@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json as jsonlib
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from connectors.sample.faults import Fault
-from connectors.sample.process import SampleFailed, print_call, run_cpo, run_emsp
-from connectors.sample.record import Call
+from connectors.fault import Fault
 from connectors.values import PartyId
 from hub.cli import output
 from hub.cli.calling import CallFailed
+
+if TYPE_CHECKING:
+    from connectors.sample.record import Call
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -43,8 +42,6 @@ Stay = Annotated[bool, typer.Option("--stay", help="Do not unregister at the end
 OnEnter = Annotated[bool, typer.Option("--on-enter", help="Register at once, and live only from Enter on.")]
 Json = Annotated[bool, typer.Option("--json", help="A line of JSON a call.")]
 
-Run = Callable[..., Coroutine[Any, Any, None]]
-
 
 @app.command()
 def cpo(
@@ -65,7 +62,7 @@ def cpo(
     """The sample charge point operator: locations with live status, tariffs, sessions, CDRs."""
     options = {"host": host, "name": name, "port": port, "pace": pace, "raw": raw, "leave": not stay}
     options["on_enter"] = on_enter
-    _run(run_cpo, versions_url, token, fault, party, json=json, **options)
+    _run("cpo", versions_url, token, fault, party, json=json, **options)
 
 
 @app.command()
@@ -87,7 +84,7 @@ def emsp(
     """The sample e-mobility provider: tokens, real-time authorisation, commands."""
     options = {"host": host, "name": name, "port": port, "pace": pace, "raw": raw, "leave": not stay}
     options["on_enter"] = on_enter
-    _run(run_emsp, versions_url, token, fault, party, json=json, **options)
+    _run("emsp", versions_url, token, fault, party, json=json, **options)
 
 
 @app.command("fault")
@@ -114,7 +111,14 @@ def switch(
 
 
 def _run(
-    run: Run, versions_url: str, token: str, fault: list[str] | None, party: str | None, *, json: bool, **options: Any
+    role: Literal["cpo", "emsp"],
+    versions_url: str,
+    token: str,
+    fault: list[str] | None,
+    party: str | None,
+    *,
+    json: bool,
+    **options: Any,
 ) -> None:
     if versions_url and not token:
         raise typer.BadParameter("--versions-url needs the --token of the invitation too (or OCPI_TOKEN)")
@@ -123,6 +127,11 @@ def _run(
             options["party"] = PartyId.parse(party)
         except ValueError as wrong:
             raise typer.BadParameter(str(wrong)) from None
+    import asyncio  # noqa: PLC0415 - the other commands start without the sample parties' weight
+
+    from connectors.sample.process import SampleFailed, print_call, run_cpo, run_emsp  # noqa: PLC0415 - as above
+
+    run = run_cpo if role == "cpo" else run_emsp
     faults = [name.strip() for names in fault or () for name in names.split(",")]
     with output.failures():
         try:

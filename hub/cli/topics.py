@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -14,7 +13,6 @@ import typer
 from hub.cli import output
 from hub.cli.calling import CallFailed
 from hub.settings import Settings, load_or_exit
-from routing.log.port import LogAway, LogError
 from routing.topics import REPLICATION, Need, needs
 
 if TYPE_CHECKING:
@@ -125,7 +123,10 @@ def _needs(settings: Settings, *, single_node: bool, replication: int | None = N
 
 def _ask(address: KafkaAddress, ask: Callable[[Any], Awaitable[T]], wait: float) -> T:
     """What `ask` gets of the cluster by an admin client. Raises CallFailed."""
+    import asyncio  # noqa: PLC0415 - as above
+
     from routing.log.kafka.topics import administering  # noqa: PLC0415 - as above
+    from routing.log.port import LogAway, LogError  # noqa: PLC0415 - as above
 
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # one sentence is enough
     until = time.monotonic() + wait

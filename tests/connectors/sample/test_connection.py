@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.fault import Fault
 from connectors.sample import RegistrationRefused, SampleParty, SamplePlatform
-from connectors.sample.faults import Fault, Rule
+from connectors.sample.faults import Rule
 from connectors.sample.inbound import RECEIVER, SENDER
 from connectors.values import PartyId, Role
 from tests.connectors.sample.conftest import Pair
