@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 
@@ -40,8 +41,10 @@ def run(settings: Settings, parts: Parts, processes: int | None = None) -> int:
 
 
 def _serve(settings: Settings, parts: Parts, place: Place | None = None) -> None:
+    gc.disable()  # what is imported is there to stay, so nothing is found by looking through it meanwhile
     from hub.processes.serving import serve  # noqa: PLC0415 - a supervisor does without its weight
 
+    gc.enable()
     uvloop.run(serve(settings, parts, place))
 
 
