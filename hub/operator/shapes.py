@@ -18,7 +18,8 @@ Moment = Annotated[str, Field(description="A moment in UTC", examples=["2026-01-
 class Shape(BaseModel):
     """Fields are added, and none is changed or taken away: pass over what you do not know."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Built by who asks for the document: answers are not judged by them while the hub serves.
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 class Failure(Shape):
