@@ -10,7 +10,6 @@ import pytest
 _HEAVY = (
     "aiohttp",
     "aiokafka",
-    "asyncio",
     "connectors.client",
     "connectors.sample",
     "connectors.v2_2_1.models",
