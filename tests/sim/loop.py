@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextvars import Context, copy_context
 from heapq import heappop, heappush
 from itertools import count
@@ -35,27 +35,28 @@ class _NoSelector(selectors.BaseSelector):
         return {}
 
 
-class _Handle(asyncio.Handle):
-    """A callback that is due in the next turn: what asyncio's own keeps of who made it is left out."""
+class _Handle(list[Any]):
+    """A callback, its arguments and its context, for this turn or a later one; no callback, once it is cancelled.
+
+    It stands for asyncio's own, of which a run makes ten thousand: a list is made without any Python of ours.
+    """
 
     __slots__ = ()
 
-    def __init__(
-        self, callback: Callable[..., object], args: Sequence[Any], loop: VirtualLoop, context: Context | None
-    ) -> None:
-        self._callback = callback
-        self._args = args
-        self._loop = loop
-        self._context = copy_context() if context is None else context
-        self._cancelled = False
-        self._repr = self._source_traceback = None
+    def cancel(self) -> None:
+        self[0] = None
+
+    def cancelled(self) -> bool:
+        return self[0] is None
 
 
-class _Timer(_Handle, asyncio.TimerHandle):
-    """A callback that is due at a moment."""
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
-    __slots__ = ()
-    _when: float
+
+_NOTHING = Context()
+"""The context of what looks at none."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -70,7 +71,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.now = 0.0
-        self._timers: list[tuple[float, int, _Timer]] = []
+        self._timers: list[tuple[float, int, _Handle]] = []
         self._number = count()
         super().__init__(_NoSelector())
 
@@ -79,42 +80,69 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
-        handle = _Handle(callback, args, self, context)
+    ) -> _Handle:
+        handle = _Handle((callback, args, copy_context() if context is None else context))
         self._ready.append(handle)
         return handle
 
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        return self.call_at(self.now + delay, callback, *args, context=context)
+    ) -> _Handle:
+        handle = _Handle((callback, args, copy_context() if context is None else context))
+        heappush(self._timers, (self.now + delay, next(self._number), handle))
+        return handle
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.TimerHandle:
-        timer = _Timer(callback, args, self, context)
-        timer._when = when
-        heappush(self._timers, (when, next(self._number), timer))
-        return timer
+    ) -> _Handle:
+        handle = _Handle((callback, args, copy_context() if context is None else context))
+        heappush(self._timers, (when, next(self._number), handle))
+        return handle
 
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """It is passed over when its moment comes."""
+    def pause(self, seconds: float) -> Awaitable[None]:
+        """What asyncio.sleep is, for the fakes of a simulation, which sleep thousands of times."""
+        if not seconds:
+            return asyncio.sleep(0)
+        future: asyncio.Future[None] = asyncio.Future(loop=self)
+        heappush(self._timers, (self.now + seconds, next(self._number), _Handle((_wake, (future,), _NOTHING))))
+        return future
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(  # type: ignore[override]
+        self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: Context | None = None
+    ) -> asyncio.Task[Any]:
+        return asyncio.Task(coro, loop=self, name=name, context=context)
 
     def _run_once(self) -> None:
-        """One turn: what is ready; where nothing is, time passes until something is."""
-        ready, timers = self._ready, self._timers
-        if not ready and not self._stopping:
-            while timers and timers[0][2]._cancelled:
-                heappop(timers)
-            if not timers:
-                raise Stuck("nothing is scheduled any more")
-            self.now = max(self.now, timers[0][0])
-        while timers and timers[0][0] <= self.now:
-            ready.append(heappop(timers)[2])
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
+        """Turn after turn, until it is to stop: what is ready; where nothing is, time passes until something is."""
+        ready, timers, now = self._ready, self._timers, self.now
+        take = ready.popleft
+        while True:
+            if not ready and not self._stopping:
+                while timers and timers[0][2][0] is None:
+                    heappop(timers)
+                if not timers:
+                    raise Stuck("nothing is scheduled any more")
+                if timers[0][0] > now:
+                    self.now = now = timers[0][0]
+            while timers and timers[0][0] <= now:
+                ready.append(heappop(timers)[2])
+            for _ in range(len(ready)):
+                callback, args, context = take()
+                if callback is not None:
+                    try:
+                        context.run(callback, *args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:  # as asyncio's own handle does
+                        self._say(callback, error)
+            if self._stopping:
+                return
+
+    def _say(self, callback: Callable[..., object], error: BaseException) -> None:
+        self.call_exception_handler({"message": f"Exception in callback {callback!r}", "exception": error})
 
     def wind_up(self) -> None:
         """Close it, once all that is under way was cancelled and has ended: else each such task is complained of."""
