@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from random import Random
 from typing import Any
 
@@ -36,12 +36,12 @@ class Storing:
     def __init__(self, loop: VirtualLoop, random: Random) -> None:
         self.data = MemoryData()
         self.outage = Outage()
-        self._loop = loop
+        self.loop = loop
         self._random = random
 
     def go_away(self, seconds: float) -> None:
         """An outage from now on; how soon it is noticed is chance, and so is how it looks."""
-        now, random = self._loop.now, self._random
+        now, random = self.loop.now, self._random
         noticed = now + random.choice((0.0, 0.0, 0.5, 3.0))
         cleared = max(now + seconds + random.choice((0.0, 0.5)), noticed)
         self.outage = Outage(now, now + seconds, random.random() < 0.3, noticed, cleared)
@@ -51,10 +51,10 @@ class Storing:
 
     @property
     def away(self) -> bool:
-        return self.outage.start <= self._loop.now < self.outage.end
+        return self.outage.start <= self.loop.now < self.outage.end
 
     def trouble(self) -> str | None:
-        return "away in this simulation" if self.outage.noticed <= self._loop.now < self.outage.cleared else None
+        return "away in this simulation" if self.outage.noticed <= self.loop.now < self.outage.cleared else None
 
     # --- Hooks -------------------------------------------------------------------------------------------------------
 
@@ -63,23 +63,23 @@ class Storing:
             if self.away:
                 raise StoreAway("away in this simulation")
             return
-        await asyncio.sleep(self._random.choice((0.0, 0.001, 0.01)))
-        await self._there()
+        await self.loop.pause(self._random.choice((0.0, 0.001, 0.01)))
+        if self.away:
+            await self._there()
 
     async def after(self, call: str) -> None:
         if call in _IDLE:
             return
-        await asyncio.sleep(self._random.choice((0.0, 0.001)))
-        await self._there()
+        await self.loop.pause(self._random.choice((0.0, 0.001)))
+        if self.away:
+            await self._there()
 
     async def _there(self) -> None:
         outage = self.outage
-        if self.away and outage.hangs:
-            await asyncio.sleep(outage.end - self._loop.now + self._random.random())
+        if outage.hangs:
+            await self.loop.pause(outage.end - self.loop.now + self._random.random())
             if self._random.random() < 0.5:
                 return  # it lands after all, whoever waits for it still
-        elif not self.away:
-            return
         raise StoreAway("away in this simulation")
 
 
@@ -89,39 +89,48 @@ class SimulatedStore(MemoryStore):
     def __init__(self, storing: Storing) -> None:
         super().__init__(storing.data, hooks=storing)
         self._storing = storing
+        self.loop = storing.loop
 
     def trouble(self) -> str | None:
         return self._storing.trouble()
 
-    def __getattribute__(self, name: str) -> Any:
-        found = super().__getattribute__(name)
-        return _under_way(found) if name in _CALLS else found
 
+def _under_way(call: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Awaitable[Any]]:
+    """The same call as a task of its own; whoever gives up waits for it no longer."""
 
-_CALLS = frozenset(
-    (
-        "load_platforms",
-        "read_states",
-        "write_states",
-        "read_cdr",
-        "write_cdr",
-        "step_cdr",
-        "list_custody",
-        "load_marks",
-        "claim_marks",
-        "save_mark",
-        "remove_mark",
-        "list_changed",
-        "set_aside",
-    )
-)
-
-
-def _under_way(call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     @wraps(call)
-    async def called(*args: Any, **more: Any) -> Any:
-        task = asyncio.ensure_future(call(*args, **more))
-        task.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return await asyncio.shield(task)
+    def called(self: SimulatedStore, *args: Any, **more: Any) -> Awaitable[Any]:
+        loop = self.loop
+        answer = loop.create_future()
+        loop.create_task(call(self, *args, **more)).add_done_callback(partial(_answered, answer))
+        return answer
 
     return called
+
+
+def _answered(answer: asyncio.Future[Any], task: asyncio.Task[Any]) -> None:
+    if task.cancelled():
+        answer.cancel()
+    elif (error := task.exception()) is None:
+        if not answer.done():
+            answer.set_result(task.result())
+    elif not answer.done():
+        answer.set_exception(error)
+
+
+for _call in (
+    "load_platforms",
+    "read_states",
+    "write_states",
+    "read_cdr",
+    "write_cdr",
+    "step_cdr",
+    "list_custody",
+    "load_marks",
+    "claim_marks",
+    "save_mark",
+    "remove_mark",
+    "list_changed",
+    "set_aside",
+):
+    setattr(SimulatedStore, _call, _under_way(getattr(MemoryStore, _call)))
