@@ -39,16 +39,14 @@ class Begun:
     resync: str = ""
     """The correlation id of what the hub's resync sent, which names a position."""
 
-    @property
-    def object(self) -> ObjectKey:
-        if self.module == "cdrs":
-            return self.module, str(orjson.loads(self.body)["id"])
-        return self.module, self.path[2].upper()
+    object: ObjectKey = field(init=False)
+    name: tuple[str, ...] = field(init=False)
+    """What at most one request may be in flight of."""
 
-    @property
-    def name(self) -> tuple[str, ...]:
-        """What at most one request may be in flight of."""
-        return (*self.object, self.query)
+    def __post_init__(self) -> None:
+        id = str(orjson.loads(self.body)["id"]) if self.module == "cdrs" else self.path[2].upper()
+        self.object = self.module, id
+        self.name = self.module, id, self.query
 
 
 @dataclass(slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from random import Random
@@ -57,54 +56,56 @@ class Recipients:
         recipient = self.all[push.to.party.id]
         begun: Begun | None = None
         started = self._loop.now
+        until = started + within
         try:
-            async with asyncio.timeout(within):
-                await asyncio.sleep(self._random.choice((0.0, 0.001, 0.02)))
-                mood = "well" if self.calm else recipient.mood
-                if mood == "flapping":
-                    mood = "hanging" if int(started) % 2 else "refusing" if int(started) % 4 else "well"
-                if mood == "refusing":
-                    raise NotConnected("refused", refused=self._random.random() < 0.5)
-                if not permit():
-                    raise NotConnected("not permitted")
-                begun = self._begin(recipient, push)
-                await self._think(mood, recipient.party)
-                if mood == "hanging":
-                    await asyncio.sleep(3600)
-                if mood == "resetting" and self._random.random() < 0.7:
-                    raise OutcomeUnknown("reset before the answer")
-                too_many = len(recipient.in_flight) > self.bears.get(recipient.party, len(recipient.in_flight))
-                if mood == "busy" or too_many:
-                    return _answered(503, 3000, started, self._loop.now, asks=self.asks.get(recipient.party))
-                if mood == "broken":
-                    return _answered(200, 3000, started, self._loop.now)
-                if mood == "picky" and self._random.random() < 0.3:
-                    begun.refused = True
-                    return _answered(200, 2001, started, self._loop.now)
-                part = push.method == "PATCH" or len(push.path) > 3
-                if part and begun.object not in recipient.objects and recipient.party in self.unknown:
-                    begun.unknown = True
-                    return _answered(200, 2003, started, self._loop.now)
-                recipient.process(begun)
-                if mood == "lossy" and self._random.random() < 0.6:
-                    raise OutcomeUnknown("the answer was lost")
-                await asyncio.sleep(self._random.choice((0.0, 0.005)))
-                return _answered(200, 1000, started, self._loop.now, location=_location(push))
+            await self._pass(self._random.choice((0.0, 0.001, 0.02)), until)
+            mood = "well" if self.calm else recipient.mood
+            if mood == "flapping":
+                mood = "hanging" if int(started) % 2 else "refusing" if int(started) % 4 else "well"
+            if mood == "refusing":
+                raise NotConnected("refused", refused=self._random.random() < 0.5)
+            if not permit():
+                raise NotConnected("not permitted")
+            begun = self._begin(recipient, push)
+            await self._pass(self._thinking(mood, recipient.party), until)
+            if mood == "hanging":
+                await self._pass(3600, until)
+            if mood == "resetting" and self._random.random() < 0.7:
+                raise OutcomeUnknown("reset before the answer")
+            too_many = len(recipient.in_flight) > self.bears.get(recipient.party, len(recipient.in_flight))
+            if mood == "busy" or too_many:
+                return _answered(503, 3000, started, self._loop.now, asks=self.asks.get(recipient.party))
+            if mood == "broken":
+                return _answered(200, 3000, started, self._loop.now)
+            if mood == "picky" and self._random.random() < 0.3:
+                begun.refused = True
+                return _answered(200, 2001, started, self._loop.now)
+            part = push.method == "PATCH" or len(push.path) > 3
+            if part and begun.object not in recipient.objects and recipient.party in self.unknown:
+                begun.unknown = True
+                return _answered(200, 2003, started, self._loop.now)
+            recipient.process(begun)
+            if mood == "lossy" and self._random.random() < 0.6:
+                raise OutcomeUnknown("the answer was lost")
+            await self._pass(self._random.choice((0.0, 0.005)), until)
+            return _answered(200, 1000, started, self._loop.now, location=_location(push))
         except TimeoutError:
-            late = OutcomeUnknown("too slow") if begun else NotConnected("too slow to connect")
-            late.late = True
-            raise late from None
+            raise _late(begun is not None) from None
         finally:
             if begun is not None:
                 recipient.end(begun, self._loop.now)
 
-    async def _think(self, mood: str, party: PartyId) -> None:
+    async def _pass(self, seconds: float, until: float) -> None:
+        """So many seconds; raises TimeoutError at `until`, where that is sooner: cheaper than a timer for each push."""
+        left = until - self._loop.now
+        await self._loop.pause(max(min(seconds, left), 0.0))
+        if seconds >= left:
+            raise TimeoutError
+
+    def _thinking(self, mood: str, party: PartyId) -> float:
         if (seconds := self.slow.get(party, self.thinks)) is not None:
-            await asyncio.sleep(seconds)
-        elif mood == "slow":
-            await asyncio.sleep(self._random.choice((0.5, 3.0, 9.0, 12.0)))
-        else:
-            await asyncio.sleep(self._random.choice((0.0, 0.002, 0.03, 0.2)))
+            return seconds
+        return self._random.choice((0.5, 3.0, 9.0, 12.0) if mood == "slow" else (0.0, 0.002, 0.03, 0.2))
 
     def _begin(self, recipient: Recipient, push: Push) -> Begun:
         seqs = seqs_of(push.body, push.correlation_id)
@@ -127,6 +128,13 @@ class Guarded:
         return await self._guard.send(
             push.to, permit, lambda may: self._recipients.push(push, within=within, permit=may)
         )
+
+
+def _late(begun: bool) -> NotConnected | OutcomeUnknown:
+    """Made here: a frame that holds what it raises is garbage that only a collection finds, and all above it too."""
+    late = OutcomeUnknown("too slow") if begun else NotConnected("too slow to connect")
+    late.late = True
+    return late
 
 
 def _location(push: Push) -> str | None:
