@@ -73,37 +73,59 @@ class MemoryLog:
         self._replies.clear()
 
     async def publish(self, topic: str, key: bytes, headers: Headers, value: bytes, *, within: float) -> Published:
+        return await self._begin(topic, key, headers, value, within)
+
+    def _begin(
+        self, topic: str, key: bytes, headers: Headers, value: bytes, within: float
+    ) -> asyncio.Future[Published]:
+        """What becomes of it is on timers: a publisher that ends meanwhile takes nothing back."""
         if self._closed or topic not in self._topics:
             raise PublishRefused("the log is closed" if self._closed else f"there is no topic {topic}")
         fault = self._faults.publish()
+        fate, delay = fault.fate, fault.delay
         tp = TopicPartition(topic, partition_of(key, self._count))
-        if fault.fate is Fate.LANDS and not fault.delay:
-            return self._append(tp, key, headers, value)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Published] = loop.create_future()
 
-        def land() -> None:  # on a timer of its own: a publisher that ends meanwhile takes nothing back
+        def land() -> None:
             published = self._append(tp, key, headers, value)
-            if fault.fate is not Fate.LATE and not answer.done():
+            if fate is not Fate.LATE and not answer.done():
                 answer.set_result(published)
 
-        if fault.fate is Fate.REFUSED:
-            loop.call_later(fault.delay, _fail, answer, PublishRefused("the log refused the record"))
-        elif fault.fate is not Fate.VANISHES:
-            loop.call_later(fault.delay + (within if fault.fate is Fate.LATE else 0), land)
-        give_up = loop.call_later(within, _fail, answer, PublishUnknown("the log did not answer in time"))
-        try:
-            return await answer
-        finally:
-            give_up.cancel()
+        if fate is Fate.LANDS and not delay:
+            land()
+        elif fate is Fate.LANDS or fate is Fate.LATE:
+            loop.call_later(delay + (within if fate is Fate.LATE else 0), land)
+        elif fate is Fate.REFUSED:
+            loop.call_later(delay, _fail, answer, PublishRefused("the log refused the record"))
+        if not (fate in (Fate.LANDS, Fate.REFUSED) and delay <= within):
+            loop.call_later(within, _fail, answer, PublishUnknown("the log did not answer in time"))
+        return answer
 
     def publish_all(
         self, topic: str, records: Sequence[tuple[bytes, Headers, bytes]], *, within: float
     ) -> asyncio.Future[None]:
-        return asyncio.ensure_future(self._publish_each(topic, records, within))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        left = len(records)
 
-    async def _publish_each(self, topic: str, records: Sequence[tuple[bytes, Headers, bytes]], within: float) -> None:
-        await asyncio.gather(*(self.publish(topic, *record, within=within) for record in records))
+        def answered(answer: asyncio.Future[Published]) -> None:
+            nonlocal left
+            left -= 1
+            error = answer.exception()
+            if not done.done() and error is not None:
+                done.set_exception(error)
+            elif not done.done() and not left:
+                done.set_result(None)
+
+        try:
+            for record in records:
+                self._begin(topic, *record, within).add_done_callback(answered)
+        except PublishRefused as error:
+            done.set_exception(error)
+        if not records:
+            done.set_result(None)
+        return done
 
     async def ends(self, topic: str) -> Mapping[int, Position]:
         return {number: self.end(TopicPartition(topic, number)) for number in range(self._count)}

@@ -71,7 +71,7 @@ def test_leaving_ends_within_its_time_whatever_is_in_flight_and_even_without_a_l
             await asyncio.Event().wait()
 
         monkeypatch.setattr(process.worker._consumer, "commit", never)
-        monkeypatch.setattr(world.log, "_publish_each", never)
+        monkeypatch.setattr(world.log, "publish_all", lambda *_, **__: world.loop.create_future())
         began = world.loop.now
         await process.worker.stop(settle=settle)
         assert settle <= world.loop.now - began <= settle + 4 * STEP
