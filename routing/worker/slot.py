@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from enum import Enum
+from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -110,7 +110,7 @@ class Kept:
             self.done.set_result(None)
 
 
-class Line(Enum):
+class Line(IntEnum):
     """The two lines of a lane: who has a caller waiting is begun at once, broadcasts take turns."""
 
     URGENT = 1
