@@ -99,7 +99,7 @@ class Waves:
             try:
                 failure = await self._sender.push(push, within=within, permit=self._permit(slot))
             except OcpiError as error:
-                failure = error
+                failure = error.with_traceback(None)  # this frame, which it holds, holds it: garbage that waits long
             else:
                 outcome = ended(failure)
                 if outcome is not None and (outcome is Outcome.REFUSED or wave.attempts or wave.refused):

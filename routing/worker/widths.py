@@ -85,3 +85,4 @@ class Feeling:
             return came
         finally:
             self._widths.end(platform, line, begun, came)
+            del came  # what was raised holds this frame: a circle, and with it all that was sent, until a collection
