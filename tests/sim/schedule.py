@@ -63,7 +63,9 @@ async def _run(loop: VirtualLoop, seed: int) -> list[str]:
     for process in list(world.processes):
         world.kill(process)
     facts.broken += world.defects
-    return judge(facts)
+    broken = judge(facts)
+    world.forget()
+    return broken
 
 
 async def _calm(world: World) -> None:
