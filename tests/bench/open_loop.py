@@ -22,7 +22,7 @@ async def open_loop(
     A call that finds every connection busy waits for one, and the waiting counts; there are at most `connections`. A
     wrong answer ends it, unless it is to be taken `to_the_end`.
     """
-    crowd = _Crowd(port, source, connections, samples, to_the_end=to_the_end)
+    crowd = Crowd(port, source, connections, samples, to_the_end=to_the_end)
     await crowd.open(min(connections, _AT_FIRST))
     began = time.perf_counter()
     ticker = Ticker(rate, samples, crowd.tick)
@@ -39,7 +39,7 @@ async def open_loop(
     return crowd.load
 
 
-class _Crowd:
+class Crowd:
     """The connections of one loop. Servers close idle ones: others are made when they are needed."""
 
     def __init__(self, port: int, source: Source, most: int, samples: int, *, to_the_end: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -25,7 +26,7 @@ from tests.bench.__main__ import there
 from tests.bench.calls import HUB, Caller, authorizations, location_get, location_pushes, pages, scattered, starts
 from tests.bench.load import closed_loop
 from tests.bench.measure import Sample
-from tests.bench.open_loop import open_loop
+from tests.bench.open_loop import Crowd, open_loop
 from tests.bench.reference_accept import FILE, Accepting, journal_at
 from tests.bench.reference_proxy import Proxy
 from tests.bench.report import Bar, Result, table
@@ -111,9 +112,17 @@ async def test_an_open_loop_makes_connections_as_it_needs_them_and_leaves_out_th
     platform = Platform("cpo", [])
     server = await asyncio.get_running_loop().create_server(lambda: Closing(platform), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    load = await open_loop(port, location_get(CALLER), connections=2, rate=20, samples=10)
+    crowd = Crowd(port, location_get(CALLER), 2, 10, to_the_end=False)
+    await crowd.open(2)
+    for number in range(1, 11):
+        crowd.tick([time.perf_counter()])
+        async with asyncio.timeout(30):
+            while sum(not one.alive for one in crowd._made) < number:  # each is closed once it has answered
+                await asyncio.sleep(0.001)
     server.close()
-    assert (load.calls, load.wrong, platform.calls) == (10, 0, 10)
+    assert (crowd.load.calls, crowd.load.wrong, platform.calls) == (10, 0, 10)
+    assert crowd.ended.is_set()
+    await crowd.close()
 
 
 async def test_an_open_loop_keeps_its_rate() -> None:
