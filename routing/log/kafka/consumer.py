@@ -85,6 +85,7 @@ class KafkaConsumer:
         self._check = False
         self._held: dict[TopicPartition, _Held] = {}
         self._lost: list[TopicPartition] = []
+        self._looking: asyncio.Task[list[tuple[Assignment, int]]] | None = None
         self._stopping = self.gone = False
 
     @property
@@ -101,6 +102,8 @@ class KafkaConsumer:
     async def stop(self) -> None:
         self._stopping = True
         self._wake.ring()
+        if self._looking is not None:  # a silent broker would hold up the end for as long as it may be asked
+            self._looking.cancel()
         async with self._turn:
             if self.gone:
                 return
@@ -238,11 +241,18 @@ class KafkaConsumer:
         coming = {tp: held for tp, held in self._held.items() if not held.told}
         if not coming or self._listener is None:
             return
+        self._looking = asyncio.create_task(self._look_up(coming))
         try:
-            assignments = await self._look_up(coming)
+            await asyncio.wait([self._looking])
+            if self._stopping and self._looking.cancelled():
+                return
+            assignments = self._looking.result()
         except LogAway:
             self._check = True
             raise
+        finally:
+            self._looking.cancel()
+            self._looking = None
         # the deal may have changed meanwhile
         still = [(each, start) for each, start in assignments if self._held.get(each.tp) is coming[each.tp]]
         for each, start in still:

@@ -252,6 +252,24 @@ async def test_it_may_not_begin_anything_while_the_broker_is_silent_and_may_agai
     assert set(told.now) == ALL
 
 
+async def test_who_stops_while_the_broker_is_silent_about_what_it_was_just_given_does_not_wait_for_the_answer(
+    alone: Kafka, victim: Broker
+) -> None:
+    one, told = await join(alone.log, "one")
+    while one._membership.assignment is None:
+        await asyncio.sleep(0.01)
+    victim.pause()
+    try:
+        reading = asyncio.create_task(one.read(max_records=10, max_bytes=1000, wait=120))
+        while one._looking is None:
+            await asyncio.sleep(0)
+        await one.stop()
+        assert await reading == []  # and not that Kafka is away, which it says when it has waited
+        assert told.now == {}
+    finally:
+        victim.go_on()
+
+
 async def test_a_commit_waits_for_a_round_that_goes_on(engine: Kafka) -> None:
     """Between two generations the broker takes no commits; nobody above notices."""
     one, told = await join(engine.log, "one")
