@@ -13,7 +13,7 @@ from routing.store.embedded import EmbeddedStore
 from routing.store.memory import MemoryData, MemoryStore
 from routing.store.mongo import MongoStore
 from routing.store.port import Store
-from tests.engines.databases import database
+from tests.engines.databases import Databases
 
 Making = Callable[[], Store]
 """Makes handles, not started, one after the other or side by side."""
@@ -26,12 +26,14 @@ SEVERAL_PROCESSES: Final = ("memory", "mongo")
 
 @contextmanager
 def making(engine: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[Making]:
-    """An empty store of this engine, gone after. `folder` is the test's own."""
+    """An empty store of this engine. `folder` is the test's own."""
     if engine == "embedded":
         yield lambda: EmbeddedStore(folder)
     elif engine == "memory":
         data = MemoryData()
         yield lambda: MemoryStore(data)
     else:
-        with database(request.getfixturevalue("mongo")) as uri:
-            yield lambda: MongoStore(uri, timeout=10)
+        databases: Databases = request.getfixturevalue("databases")
+        uri = databases.take()
+        yield lambda: MongoStore(uri, timeout=10)
+        databases.give_back(uri)

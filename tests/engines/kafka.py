@@ -44,7 +44,7 @@ _SETTINGS: Final = {
     "broker.session.timeout.ms": "1500",
     "broker.heartbeat.interval.ms": "500",
     # Several stand there and wait, beside tests that need the cores.
-    "metadata.max.idle.interval.ms": "2000",
+    "metadata.max.idle.interval.ms": "10000",
     "controller.quorum.election.timeout.ms": "500",
     "controller.quorum.fetch.timeout.ms": "1000",
     # Fits the small heap.

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
+from tests.engines.databases import Databases
 from tests.engines.engine import Engine
 from tests.engines.fetch import NotHere, locked
 from tests.engines.kafka import Kafka
@@ -107,6 +108,13 @@ def kafka(engines: Engines) -> str:
 def mongo(engines: Engines) -> str:
     """A real MongoDB that all tests share, as a URI without a database. Take a database of your own."""
     return engines.mongo().address
+
+
+@pytest.fixture(scope="session")
+def databases(mongo: str) -> Iterator[Databases]:
+    """Databases on it that the tests of this process use one after another."""
+    with Databases(mongo) as databases:
+        yield databases
 
 
 @pytest.fixture

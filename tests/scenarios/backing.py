@@ -1,6 +1,7 @@
 """What stands behind the hub of a scenario: its own data folder, or a Kafka and a MongoDB that all hubs share.
 
-There each hub has topics of a prefix of its own, few partitions, and a database of its own; both go with it.
+There each hub has topics of a prefix of its own, few partitions, and a database of its own. The topics go with it; so
+does the database, or it is emptied for the next hub.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from pymongo import MongoClient
 
 from routing.topics import ALL
+from tests.engines.databases import Databases, drop
 from tests.engines.kafka import Kafka
 from tests.engines.mongo import Mongo
 from tests.scenarios import nursery
@@ -62,18 +64,20 @@ class OwnFolder:
 
 
 class OnEngines:
-    """Kafka and MongoDB, running."""
+    """Kafka and MongoDB, running. A database is taken from `databases`, if such are given, and given back to them."""
 
-    def __init__(self, kafka: Kafka, mongo: Mongo) -> None:
+    def __init__(self, kafka: Kafka, mongo: Mongo, databases: Databases | None = None) -> None:
         self.kafka, self.mongo = kafka, mongo
-        self.name = f"scenario-{token_hex(4)}"
-        self._prefix = f"{self.name}."
-        self._prepared = False
+        name = f"scenario-{token_hex(4)}"
+        self._prefix = f"{name}."
+        self._databases = databases
+        self._uri = mongo.uri(name) if databases is None else databases.take()
+        self._prepared = self._dropped = False
 
     def settings(self) -> Mapping[str, object]:
         return {
             "log": f"kafka://{self.kafka.address}?single_node=true&prefix={self._prefix}",
-            "store": self.mongo.uri(self.name),
+            "store": self._uri,
             "session_seconds": SESSION_SECONDS,
         }
 
@@ -92,16 +96,21 @@ class OnEngines:
         return {"a topic": _run(self._records()), "the database": self._documents()}
 
     def drop(self) -> None:
-        with MongoClient[dict[str, Any]](self.mongo.address) as client:
-            client.drop_database(self.name)
+        if self._dropped:  # a test may end its hub before the fixture does
+            return
+        self._dropped = True
+        if self._databases is None:
+            drop(self._uri)
+        else:
+            self._databases.give_back(self._uri)
         if self._prepared:
             _run(self._delete_topics())
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _documents(self) -> Iterator[bytes]:
-        with MongoClient[dict[str, Any]](self.mongo.address) as client:
-            database = client[self.name]
+        with MongoClient[dict[str, Any]](self._uri) as client:
+            database = client.get_default_database()
             for collection in database.list_collection_names():
                 for document in database[collection].find():
                     yield bson.encode(document)

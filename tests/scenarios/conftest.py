@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.engines.databases import Databases
 from tests.engines.plugin import Engines
 from tests.scenarios.backing import Backing, OnEngines, OwnFolder
 from tests.scenarios.hub import LOOPBACK, RunningHub
@@ -21,25 +22,26 @@ from tests.scenarios.parties import Parties
 from tests.scenarios.vault import Vault
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def vault() -> Iterator[Vault]:
-    """Every credential that is met in this session."""
+    """Every credential that is met by these tests."""
     found = Vault()
     with pytest.MonkeyPatch.context() as patch:
         found.watch(patch)
         yield found
 
 
-@pytest.fixture(scope="session", params=["embedded", "engines"])
+@pytest.fixture(scope="package", params=["embedded", "engines"])
 def backing(request: pytest.FixtureRequest, engines: Engines) -> Callable[[], Backing]:
     """Makes the log and store of one hub."""
     if request.param == "embedded":
         return OwnFolder
     kafka, mongo = engines.kafka(), engines.mongo()
-    return lambda: OnEngines(kafka, mongo)
+    databases: Databases = request.getfixturevalue("databases")
+    return lambda: OnEngines(kafka, mongo, databases)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hub(
     tmp_path_factory: pytest.TempPathFactory, vault: Vault, backing: Callable[[], Backing]
 ) -> Iterator[RunningHub | Outside]:
@@ -51,7 +53,7 @@ def hub(
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def hasty_hub(
     tmp_path_factory: pytest.TempPathFactory, vault: Vault, backing: Callable[[], Backing]
 ) -> Iterator[RunningHub]:

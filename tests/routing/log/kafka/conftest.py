@@ -20,7 +20,7 @@ async def engine(kafka: str) -> AsyncIterator[Kafka]:
     await engine.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def one_victim(engines: Engines) -> Iterator[Broker]:
     broker = engines.own_kafka()
     yield broker
