@@ -92,12 +92,16 @@ class Puller:
 
     async def _pull(self, lease: Lease) -> None:
         reading: dict[str, asyncio.Task[None]] = {}
+        known: dict[_Key, Progress] | None = None
         try:
             while True:
-                known, asked = await progress.read(self._store), await progress.asked(self._store)
-                await self._forget(known)
                 for id in [id for id, task in reading.items() if task.done()]:
                     reading.pop(id).result()  # LeaseLost, StoreAway
+                    known = None
+                if known is None:  # only those tasks write it, each of a platform that is not looked at meanwhile
+                    known = await progress.read(self._store)
+                asked = await progress.asked(self._store)
+                await self._forget(known)
                 for platform in self._registry.directory.platforms.values():
                     if len(reading) >= AT_ONCE:
                         break

@@ -6,12 +6,14 @@ one of them alone says so: `@pytest.mark.parametrize("backing", ["embedded"], in
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from asyncio import AbstractEventLoop
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import uvloop
 
 from tests.engines.databases import Databases
 from tests.engines.plugin import Engines
@@ -20,6 +22,11 @@ from tests.scenarios.hub import LOOPBACK, RunningHub
 from tests.scenarios.outside import Guests, Outside, outside
 from tests.scenarios.parties import Parties
 from tests.scenarios.vault import Vault
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], AbstractEventLoop]]:
+    """The parties stand on the loop that the hub itself stands on; HTTP takes a sixth less there than on asyncio's."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="package")

@@ -68,6 +68,7 @@ class Connection:
         self._db: Database | None = None
         self._failed: str | None = None
         self._since: float | None = None
+        self._answered = float("-inf")
         self._wake = asyncio.Event()
         self._probing: asyncio.Task[None] | None = None
 
@@ -106,6 +107,7 @@ class Connection:
         except BaseException:
             await self.close()
             raise
+        self._answered = asyncio.get_running_loop().time()
         self._probing = asyncio.create_task(self._probe_often(), name="mongo-probe")
         return reply.get("operationTime")
 
@@ -139,14 +141,16 @@ class Connection:
         try:
             async with asyncio.timeout(self.timeout + _GRACE):
                 try:
-                    return await work(db, *args, **kwargs)
+                    done = await work(db, *args, **kwargs)
                 except DuplicateKeyError:  # an upsert that another was quicker than: it finds that one now
-                    return await work(db, *args, **kwargs)
+                    done = await work(db, *args, **kwargs)
         except (PyMongoError, TimeoutError) as error:
             self._failed = told(error)
             self._judge()
             self._wake.set()
             raise StoreAway(self._failed) from error
+        self._answered = loop.time()
+        return done
 
     async def run_long(
         self, seconds: float, work: Callable[Concatenate[Database, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
@@ -176,17 +180,21 @@ class Connection:
         return now
 
     async def _probe_often(self) -> None:
-        """A server that is stopped keeps its connections and says nothing: only a question finds that out."""
+        """A server that is stopped keeps its connections and says nothing: only a question finds that out, the store's
+        own or, where there was none for a while, one for this."""
+        loop = asyncio.get_running_loop()
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_PROBE_SECONDS):
+                async with asyncio.timeout_at(self._answered + _PROBE_SECONDS):
                     await self._wake.wait()
             self._wake.clear()
+            if self._judge() is None and loop.time() < self._answered + _PROBE_SECONDS:
+                continue
             while (failed := await self._probe()) is not None:
                 self._failed = failed
                 self._judge()
                 await asyncio.sleep(_AGAIN_SECONDS)
-            self._failed = None
+            self._failed, self._answered = None, loop.time()
             self._judge()
 
     async def _probe(self) -> str | None:

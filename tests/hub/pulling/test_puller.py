@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -52,9 +52,21 @@ class Reading:
         return [(id, module) for id, module, _ in self.asked]
 
 
+class Listed(MemoryStore):
+    """Keeps which of its small facts were listed."""
+
+    def __init__(self, data: MemoryData) -> None:
+        super().__init__(data)
+        self.listed: list[str] = []
+
+    async def list_meta(self, prefix: str) -> Mapping[str, bytes]:
+        self.listed.append(prefix)
+        return await super().list_meta(prefix)
+
+
 class Side:
     def __init__(self, *platforms: Platform) -> None:
-        self.store, self.clock = MemoryStore(MemoryData()), Clock()
+        self.store, self.clock = Listed(MemoryData()), Clock()
         self.platforms = {one.id: one for one in platforms}
         self.reader = Reading(self.store, self.clock)
 
@@ -174,6 +186,24 @@ async def test_who_is_not_registered_any_more_is_complete_no_longer_and_is_read_
         side.set(ONE)
         await side.settled()
         assert len(side.reader.lists) == 4
+
+
+async def test_what_was_read_so_far_is_asked_for_only_where_it_may_have_changed() -> None:
+    side = Side(ONE)
+    async with side.running():
+        await side.settled()
+        side.store.listed.clear()
+        await side.settled()
+        assert side.store.listed and set(side.store.listed) == {"pull-asked/"}
+        await progress.ask(side.store, "cpo", "tariffs", side.clock.utc() + 1)
+        await side.settled()
+        assert side.reader.lists[2:] == [("cpo", "tariffs")]
+        assert side.store.listed.count("pull/") == 1
+        side.set(replace(ONE, version=""))
+        await side.settled()
+        side.set(ONE)
+        await side.settled()
+        assert len(side.reader.lists) == 5
 
 
 async def test_once_a_day_what_changed_is_read_where_that_is_set() -> None:

@@ -19,7 +19,7 @@ from routing.directory import Party, Platform
 from routing.log.port import Position
 from routing.state import ObjectState, StateKey
 from routing.store.codec import platform_of
-from routing.store.mongo import MongoStore, platforms, schema
+from routing.store.mongo import MongoStore, connection, platforms, schema
 from routing.store.mongo.connection import Connection, Database, Document
 from routing.store.port import Selection, StoreAway, Unusable
 from tests.engines.databases import database
@@ -196,6 +196,28 @@ async def test_a_silent_server_is_found_out_though_nobody_asks(own_mongo: Mongo)
         await until(lambda: store.trouble() is None)
         own_mongo.kill()
         await until(lambda: store.trouble() is not None)
+
+
+async def test_a_server_that_answers_is_not_asked_whether_it_does(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_PROBE_SECONDS", 0.1)
+    clock = asyncio.get_running_loop().time
+    answered = [clock()]
+    quiet: list[float] = []
+    probe = Connection._probe
+
+    async def probed(self: Connection) -> str | None:
+        quiet.append(clock() - answered[-1])
+        return await probe(self)
+
+    monkeypatch.setattr(Connection, "_probe", probed)
+    async with opened(uri) as store:
+        until_then = clock() + 1
+        quiet.clear()
+        while clock() < until_then:
+            await store.list_meta("seen/")
+            answered.append(clock())
+        await until(lambda: quiet)
+    assert min(quiet) > 0.05
 
 
 async def test_closing_does_not_wait_for_a_server_that_says_nothing(own_mongo: Mongo) -> None:
