@@ -2,7 +2,8 @@
 
 Importing is nine tenths of what a start costs (0.9 of 1.1 CPU seconds), and the suite starts hundreds. What is forked
 is a process as any: a pid of its own, killed, stopped and waited for, with the environment and the words that it was
-given. What an import itself does at a start is seen by those that are started as a command: `fresh`.
+given. What an import does at a start, and the interpreter at its end, is seen by those that are started as a command:
+`fresh`.
 
 `python -m tests.scenarios.nursery FD` is the process that forks, spoken to in lines of JSON over that socket.
 """
@@ -23,14 +24,15 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 from tests.engines.process import ROOT
 
 _LOOK_SECONDS: Final = 0.01
 _IMPORTED: Final = (
-    "hub.cli.main", "hub.processes.hub", "hub.processes.run", "hub.processes.supervisor",
-    "routing.log.embedded", "routing.log.kafka", "routing.store.embedded", "routing.store.mongo", "uvloop",
+    "hub.cli.main", "hub.processes.hub", "hub.processes.kafka", "hub.processes.run", "hub.processes.serving",
+    "hub.processes.supervisor", "routing.log.embedded", "routing.log.kafka.topics", "routing.store.embedded",
+    "routing.store.mongo", "uvloop",
 )  # fmt: skip
 
 
@@ -191,16 +193,32 @@ def _become(wanted: Mapping[str, Any]) -> None:
     sys.orig_argv = [sys.executable, "-m", "hub.cli.main", *wanted["words"]]
 
 
+def _end(code: object) -> NoReturn:
+    """The end of an interpreter, without taking apart what was imported: that takes longer than most commands do."""
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined] # waits for the threads, then what pools registered
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
+
+
 def main() -> None:
     """Import, then fork at each request; a child goes on here as the command line of the hub."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the suite's to carry out
     modules = [import_module(name) for name in _IMPORTED]
+    modules[0].command()
     gc.collect()
     gc.freeze()
     wanted = _serve(socket.socket(fileno=int(sys.argv[1])))
     if wanted is not None:
         _become(wanted)
-        modules[0].main()
+        try:
+            modules[0].main()
+        except SystemExit as ended:
+            _end(ended.code)
 
 
 if __name__ == "__main__":
