@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # Hundreds of processes are started here: without bytecode each would compile all of the hub anew, a third of its start.
 export PYTHONDONTWRITEBYTECODE :=
 
-WORKERS ?= 4
+WORKERS ?= 5
 SEEDS ?= 10000
 ARGS ?=
 

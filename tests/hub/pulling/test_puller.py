@@ -93,8 +93,15 @@ class Side:
             await asyncio.gather(task, return_exceptions=True)
 
     async def settled(self) -> None:
-        """Until what is due was done."""
-        await asyncio.sleep(0.1)
+        """Until what is due was done: some looks went by in which nothing was."""
+        quiet, before = 0, None
+        async with asyncio.timeout(30):
+            while quiet < 5:
+                looks = self.store.listed.count("pull-asked/")
+                while self.store.listed.count("pull-asked/") == looks:
+                    await asyncio.sleep(puller._LOOK_SECONDS)
+                now = len(self.reader.asked), dict(self.store.data.meta)
+                quiet, before = quiet + 1 if now == before else 0, now
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +202,8 @@ async def test_what_was_read_so_far_is_asked_for_only_where_it_may_have_changed(
         side.store.listed.clear()
         await side.settled()
         assert side.store.listed and set(side.store.listed) == {"pull-asked/"}
-        await progress.ask(side.store, "cpo", "tariffs", side.clock.utc() + 1)
+        side.clock.ahead += 2
+        await progress.ask(side.store, "cpo", "tariffs", side.clock.utc())
         await side.settled()
         assert side.reader.lists[2:] == [("cpo", "tariffs")]
         assert side.store.listed.count("pull/") == 1
