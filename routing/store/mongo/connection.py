@@ -133,7 +133,8 @@ class Connection:
         return self._judge()
 
     async def run(self, work: Callable[Concatenate[Database, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work` gives for the database. Raises StoreAway for whatever MongoDB or the way to it did not do."""
+        """What `work` gives for the database, which it asks: that it was answered is taken for granted from then on.
+        Raises StoreAway for whatever MongoDB or the way to it did not do."""
         loop, db = asyncio.get_running_loop(), self.db
         trouble = self._judge()
         if trouble is not None and self._since is not None and loop.time() - self._since > self.timeout:

@@ -11,6 +11,7 @@ from routing.directory import Platform
 from routing.log.port import Position, TopicPartition
 from routing.policies import Policy
 from routing.state import ObjectState, StateKey
+from routing.store.codec import contract_key
 from routing.store.mongo import agreements, cdrs, leases, platforms, policies, records
 from routing.store.mongo import states as objects
 from routing.store.mongo.archive import MongoArchive
@@ -117,7 +118,8 @@ class MongoStore:
         return await self._run(objects.read, keys)
 
     async def write_states(self, states: Sequence[ObjectState]) -> None:
-        await self._run(objects.write, states, self._connection.timeout)
+        if states:
+            await self._run(objects.write, states, self._connection.timeout)
 
     async def list_states(
         self, wanted: Selection, *, after: StateKey | None = None, skip: int = 0, limit: int
@@ -133,7 +135,8 @@ class MongoStore:
         return await self._connection.run_long(_COUNT_SECONDS, objects.count, wanted, owner)
 
     async def find_contract(self, contract_id: str, audience: PartyId | None) -> Sequence[PartyId]:
-        return await self._run(objects.find_contract, contract_id, audience)
+        key = contract_key(contract_id)
+        return [] if key is None else await self._run(objects.find_contract, key, audience)
 
     # --- CDR memory --------------------------------------------------------------------------------------------------
 
@@ -158,7 +161,7 @@ class MongoStore:
         return await self._run(records.load_marks)
 
     async def claim_marks(self, tps: Collection[TopicPartition]) -> Sequence[Mark]:
-        return await self._run(records.claim_marks, tps)
+        return await self._run(records.claim_marks, tps) if tps else []
 
     async def save_mark(self, mark: Mark) -> Mark:
         return await self._run(records.save_mark, mark)

@@ -35,6 +35,8 @@ class JoinedReads:
         self._running: set[asyncio.Task[None]] = set()
 
     async def read(self, keys: Sequence[StateKey]) -> Found:
+        if not keys:
+            return {}
         if len(keys) > MOST_KEYS:
             return await self._read(keys)
         asked = _Asked(keys, asyncio.get_running_loop().create_future())

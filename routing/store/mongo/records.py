@@ -38,8 +38,6 @@ async def load_marks(db: Database) -> Sequence[Mark]:
 async def claim_marks(db: Database, tps: Collection[TopicPartition]) -> Sequence[Mark]:
     """One write and one read, however many there are: whatever changes in between is conditional on what it writes."""
     wanted = [{"_id.topic": tp.topic, "_id.partition": tp.partition} for tp in tps]
-    if not wanted:
-        return []
     theirs: Document = {"gone": None, "$or": wanted}
     await db["marks"].update_many(theirs, [{"$set": {"revision": _NEXT_REVISION}}])
     documents: list[Document] = await db["marks"].with_options(read_concern=_NEWEST).find(theirs).to_list(None)

@@ -22,7 +22,6 @@ from routing.log.port import Position
 from routing.state import ObjectState, StateKey
 from routing.store.codec import (
     audience_range,
-    contract_key,
     contract_of,
     decode_parts,
     encode_parts,
@@ -77,8 +76,6 @@ async def write(db: Database, states: Sequence[ObjectState], within: float) -> N
 
 async def read(db: Database, keys: Sequence[StateKey]) -> Mapping[StateKey, ObjectState]:
     wanted = {_id(state_key(key)): key for key in keys}
-    if not wanted:
-        return {}
     documents = await db["states"].find({"_id": {"$in": list(wanted)}}, batch_size=len(wanted) + 1).to_list(None)
     states = (_state(wanted[document["_id"]], document) for document in documents)
     return {state.key: state for state in states}
@@ -89,11 +86,8 @@ async def read(db: Database, keys: Sequence[StateKey]) -> Mapping[StateKey, Obje
 BY_CONTRACT: Final = "contract"
 
 
-async def find_contract(db: Database, contract_id: str, audience: PartyId | None) -> Sequence[PartyId]:
+async def find_contract(db: Database, key: bytes, audience: PartyId | None) -> Sequence[PartyId]:
     found: list[PartyId] = []
-    key = contract_key(contract_id)
-    if key is None:
-        return found
     first, last = audience_range(Module.TOKENS, audience)
     while True:
         query: Document = {"c": key, "_id": {"$gt": _id(first), "$lt": _id(last)}}

@@ -211,13 +211,35 @@ async def test_a_server_that_answers_is_not_asked_whether_it_does(uri: str, monk
 
     monkeypatch.setattr(Connection, "_probe", probed)
     async with opened(uri) as store:
-        until_then = clock() + 1
+        ends = clock() + 1
         quiet.clear()
-        while clock() < until_then:
+        while clock() < ends:
             await store.list_meta("seen/")
             answered.append(clock())
         await until(lambda: quiet)
     assert min(quiet) > 0.05
+
+
+async def test_what_asks_the_server_nothing_is_no_sign_of_it(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_PROBE_SECONDS", 0.1)
+    asked = asyncio.Event()
+    probe = Connection._probe
+
+    async def probed(self: Connection) -> str | None:
+        asked.set()
+        return await probe(self)
+
+    monkeypatch.setattr(Connection, "_probe", probed)
+    async with opened(uri) as store:
+        asked.clear()
+        end = time.monotonic() + 10
+        while not asked.is_set():
+            assert time.monotonic() < end, "it was not asked whether it is there"
+            assert not await store.read_states([])
+            assert not await store.claim_marks([])
+            assert not await store.find_contract("x" * 1000, None)
+            await store.write_states([])
+            await asyncio.sleep(0.01)
 
 
 async def test_closing_does_not_wait_for_a_server_that_says_nothing(own_mongo: Mongo) -> None:
